@@ -1,0 +1,39 @@
+# How our own code is compiled. Dependencies keep their flags.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(LEASH_CCACHE ccache)
+if(LEASH_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER "${LEASH_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${LEASH_CCACHE}")
+endif()
+
+# -Wrestrict: GCC 12 sees overlapping copies in std::string's own operator+ (GCC bug 105651).
+add_library(leash_warnings INTERFACE)
+target_compile_options(leash_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow
+  $<$<COMPILE_LANGUAGE:CXX>:-Wconversion -Wno-missing-field-initializers -Wno-restrict>)
+
+# A launcher is part of the attack surface of what it launches.
+add_library(leash_hardening INTERFACE)
+if(NOT LEASH_SANITIZE AND NOT LEASH_COVERAGE AND CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(leash_hardening INTERFACE -fstack-protector-strong -D_FORTIFY_SOURCE=2)
+  target_link_options(leash_hardening INTERFACE -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
+endif()
+
+if(LEASH_SANITIZE)
+  add_compile_options(-fsanitize=${LEASH_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${LEASH_SANITIZE})
+endif()
+if(LEASH_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()

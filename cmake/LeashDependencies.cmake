@@ -1,0 +1,16 @@
+# Every dependency and its lowest version, once. The floor is what Debian 12 ships.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)  # 20220623; Debian's states no version
+find_package(fmt 9.1 REQUIRED)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp>=2.5)
+pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv>=1.44)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(tomlplusplus 3.3 REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
+if(LEASH_BUILD_TESTS)
+  find_package(GTest 1.12 REQUIRED)
+endif()
+if(LEASH_BUILD_BENCH)
+  find_package(benchmark 1.7 REQUIRED)
+endif()
