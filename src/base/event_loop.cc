@@ -1,0 +1,138 @@
+#include "base/event_loop.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <uv.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "absl/time/clock.h"
+
+namespace leash::base {
+
+struct EventLoop::Rep {
+  uv_loop_t loop;
+  uv_async_t wake;
+  std::mutex mutex;
+  std::deque<std::function<void()>> tasks;  // guarded by mutex
+  std::thread::id thread;                   // set before the first task can run
+
+  void RunTasks() {
+    std::deque<std::function<void()>> ready;
+    {
+      const std::lock_guard lock(mutex);
+      ready.swap(tasks);
+    }
+    for (const auto& task : ready) task();
+  }
+};
+
+namespace {
+
+// One wait: a poll handle and a timer that share an ending.
+struct Wait {
+  uv_poll_t poll;
+  uv_timer_t timer;
+  int open_handles = 0;
+  std::function<void(bool)> ready;
+
+  static void Closed(uv_handle_t* handle) {
+    auto* wait = static_cast<Wait*>(handle->data);
+    if (--wait->open_handles == 0) delete wait;
+  }
+  void Finish(bool readable) {
+    auto call = std::move(ready);
+    uv_close(reinterpret_cast<uv_handle_t*>(&poll), &Closed);
+    uv_close(reinterpret_cast<uv_handle_t*>(&timer), &Closed);
+    call(readable);
+  }
+};
+
+}  // namespace
+
+EventLoop::EventLoop() : rep_(new Rep) {
+  uv_loop_init(&rep_->loop);
+  rep_->wake.data = rep_;
+  uv_async_init(&rep_->loop, &rep_->wake, [](uv_async_t* handle) { static_cast<Rep*>(handle->data)->RunTasks(); });
+  // The host's signals are the host's: none is delivered here.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::mutex started;
+  std::condition_variable running;
+  bool runs = false;
+  std::thread thread([&, rep = rep_] {
+    {
+      const std::lock_guard lock(started);
+      rep->thread = std::this_thread::get_id();
+      runs = true;
+      running.notify_one();
+    }
+    uv_run(&rep->loop, UV_RUN_DEFAULT);
+  });
+  thread.detach();
+  std::unique_lock lock(started);
+  running.wait(lock, [&] { return runs; });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+EventLoop& EventLoop::Shared() {
+  static EventLoop* const loop = new EventLoop;
+  return *loop;
+}
+
+void EventLoop::Post(std::function<void()> task) {
+  {
+    const std::lock_guard lock(rep_->mutex);
+    rep_->tasks.push_back(std::move(task));
+  }
+  uv_async_send(&rep_->wake);
+}
+
+void EventLoop::RunSync(const std::function<void()>& task) {
+  if (std::this_thread::get_id() == rep_->thread) return task();
+  std::mutex mutex;
+  std::condition_variable condition;
+  bool done = false;
+  Post([&] {
+    task();
+    const std::lock_guard lock(mutex);
+    done = true;
+    condition.notify_one();
+  });
+  std::unique_lock lock(mutex);
+  condition.wait(lock, [&] { return done; });
+}
+
+void EventLoop::WhenReadable(int fd, absl::Time deadline, std::function<void(bool)> ready) {
+  Post([this, fd, deadline, ready = std::move(ready)]() mutable {
+    auto* wait = new Wait;
+    wait->ready = std::move(ready);
+    wait->poll.data = wait;
+    wait->timer.data = wait;
+    wait->open_handles = 2;
+    uv_timer_init(&rep_->loop, &wait->timer);
+    if (uv_poll_init(&rep_->loop, &wait->poll, fd) != 0) {
+      // The descriptor cannot be polled: say so as "readable", and the caller's own call reports the reason.
+      wait->open_handles = 1;
+      auto call = std::move(wait->ready);
+      uv_close(reinterpret_cast<uv_handle_t*>(&wait->timer), &Wait::Closed);
+      return call(true);
+    }
+    if (deadline != absl::InfiniteFuture()) {
+      const auto left = absl::ToInt64Milliseconds(deadline - absl::Now() + absl::Milliseconds(1));
+      uv_timer_start(
+          &wait->timer, [](uv_timer_t* timer) { static_cast<Wait*>(timer->data)->Finish(false); },
+          left > 0 ? static_cast<std::uint64_t>(left) : 0, 0);
+    }
+    uv_poll_start(&wait->poll, UV_READABLE,
+                  [](uv_poll_t* poll, int, int) { static_cast<Wait*>(poll->data)->Finish(true); });
+  });
+}
+
+}  // namespace leash::base

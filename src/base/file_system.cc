@@ -1,0 +1,79 @@
+#include "base/file_system.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <memory>
+
+#include "base/path.h"
+#include "base/status.h"
+#include "fmt/format.h"
+
+namespace leash::base {
+namespace {
+
+FileType TypeFromMode(mode_t mode) {
+  if (S_ISDIR(mode)) return FileType::kDirectory;
+  if (S_ISREG(mode)) return FileType::kRegular;
+  if (S_ISLNK(mode)) return FileType::kSymlink;
+  if (S_ISCHR(mode) || S_ISBLK(mode)) return FileType::kDevice;
+  return FileType::kOther;
+}
+
+class HostFs final : public FileSystem {
+ public:
+  std::optional<std::string> Canonical(const std::string& path) const override {
+    std::array<char, PATH_MAX> buffer;
+    if (::realpath(path.c_str(), buffer.data()) == nullptr) return std::nullopt;
+    return std::string(buffer.data());
+  }
+
+  std::optional<FileType> TypeOf(const std::string& path) const override {
+    struct stat info;
+    if (::lstat(path.c_str(), &info) != 0) return std::nullopt;
+    return TypeFromMode(info.st_mode);
+  }
+
+  absl::StatusOr<std::vector<std::string>> List(const std::string& path) const override {
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
+    if (directory == nullptr) return ErrnoError(ErrorCode::kIo, errno, fmt::format("cannot list {}", path));
+    std::vector<std::string> names;
+    errno = 0;
+    while (const dirent* entry = ::readdir(directory.get())) {
+      const std::string_view name(entry->d_name);
+      if (name != "." && name != "..") names.emplace_back(name);
+      errno = 0;
+    }
+    if (errno != 0) return ErrnoError(ErrorCode::kIo, errno, fmt::format("cannot list {}", path));
+    return names;
+  }
+};
+
+}  // namespace
+
+const FileSystem& HostFileSystem() {
+  static const HostFs fs;
+  return fs;
+}
+
+std::string CanonicalPrefix(const FileSystem& fs, const std::string& path) {
+  std::string existing = path;
+  std::string rest;
+  while (true) {
+    if (std::optional<std::string> canonical = fs.Canonical(existing)) {
+      return rest.empty() ? *canonical : JoinPath(*canonical, rest);
+    }
+    if (existing == "/") return path;
+    const std::string name = existing.substr(existing.rfind('/') + 1);
+    rest = rest.empty() ? name : JoinPath(name, rest);
+    existing = std::string(ParentOf(existing));
+  }
+}
+
+}  // namespace leash::base

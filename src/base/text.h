@@ -1,0 +1,16 @@
+// Small text helpers.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace leash::base {
+
+// The candidate that `word` was most likely meant to be, by edit distance; empty when none is near.
+std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates);
+
+// `text` on one line, fit for a message: control characters and invalid bytes as \xNN.
+std::string Printable(std::string_view text);
+
+}  // namespace leash::base
