@@ -1,0 +1,115 @@
+// What a sandbox is asked to be. Plain data: making one touches no disk and asks the machine nothing.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "leash/access.h"
+#include "leash/isolation.h"
+#include "leash/limits.h"
+#include "leash/network.h"
+#include "leash/security.h"
+#include "leash/unsafe/degraded.h"
+
+namespace leash {
+
+// A path and what may be done with it and with everything below it.
+struct Grant {
+  std::string path;  // bytes; relative to the process's current directory; symbolic links are followed once, at Create
+  Access access = Access::kRead;
+
+  bool operator==(const Grant&) const = default;
+};
+
+template <NetworkPolicy N>
+class SandboxConfigBuilder;
+
+// Everything but the network policy, which is a type: see ConfigFor<N>.
+//
+// Whose rule wins: the most specific path. A grant lifts a protection only at or below the protected path. Among
+// rules on the same path: explicit deny, then explicit grant, then protection, then what the tier gives. A grant adds
+// to what the tier gives there and takes nothing away, except that what becomes writable is no longer executable.
+struct SandboxConfig {
+  Isolation isolation = Isolation::kDefault;
+  SecurityConfig security;
+  // Each path must exist when the sandbox is made: a missing one is ErrorCode::kPathNotFound.
+  std::vector<Grant> grants;
+  // Closed, whatever is granted above. A path that does not exist yet stays closed when it appears.
+  std::vector<std::string> denied;
+  // The directory that commands may write and, unless `start_dir` is set, start in. Must exist. Unset: the scratch
+  // directory. It is never removed by leash.
+  std::optional<std::string> working_dir;
+  // A directory of the caller's that commands start in. Granted for reading (protections inside it stay closed).
+  std::optional<std::string> start_dir;
+  // Every sandbox has a private scratch directory (0700, outside the project); HOME and TMPDIR point there. It is
+  // removed with the sandbox unless this is set.
+  bool keep_scratch = false;
+  // Names of variables to hand on from the caller's environment, beside the short list that every command gets
+  // (docs/config.md). A name that is not set is skipped.
+  std::vector<std::string> env_passthrough;
+  // Variables to set. Beats everything else; a later entry beats an earlier one.
+  std::vector<std::pair<std::string, std::string>> env;
+  ResourceLimits limits;
+  // See unsafe::AcceptDegradedKernel.
+  bool accept_degraded_kernel = false;
+
+  static SandboxConfigBuilder<DenyAll> Builder();
+};
+
+// A configuration with its network policy. `Sandbox<N>` follows from it.
+template <NetworkPolicy N>
+struct ConfigFor : SandboxConfig {
+  N network;
+};
+
+// Fluent construction:
+//
+//   auto config = SandboxConfig::Builder()
+//       .Isolation(Isolation::kStrict)
+//       .Grant("data", Access::kRead)
+//       .Limits({.memory_bytes = 512 << 20, .wall_time = absl::Minutes(5)})
+//       .Build();
+template <NetworkPolicy N>
+class SandboxConfigBuilder {
+ public:
+  explicit SandboxConfigBuilder(ConfigFor<N> config) : config_(std::move(config)) {}
+
+  SandboxConfigBuilder& Isolation(leash::Isolation tier) { return config_.isolation = tier, *this; }
+  SandboxConfigBuilder& Security(const SecurityConfig& security) { return config_.security = security, *this; }
+  SandboxConfigBuilder& Grant(std::string path, Access access) {
+    config_.grants.push_back({std::move(path), access});
+    return *this;
+  }
+  SandboxConfigBuilder& Readable(std::string path) { return Grant(std::move(path), Access::kRead); }
+  SandboxConfigBuilder& Writable(std::string path) { return Grant(std::move(path), Access::kReadWrite); }
+  SandboxConfigBuilder& Executable(std::string path) { return Grant(std::move(path), Access::kReadExecute); }
+  SandboxConfigBuilder& Deny(std::string path) { return config_.denied.push_back(std::move(path)), *this; }
+  SandboxConfigBuilder& WorkingDir(std::string path) { return config_.working_dir = std::move(path), *this; }
+  SandboxConfigBuilder& StartDir(std::string path) { return config_.start_dir = std::move(path), *this; }
+  SandboxConfigBuilder& KeepScratch(bool keep = true) { return config_.keep_scratch = keep, *this; }
+  SandboxConfigBuilder& EnvPassthrough(std::string name) {
+    return config_.env_passthrough.push_back(std::move(name)), *this;
+  }
+  SandboxConfigBuilder& Env(std::string name, std::string value) {
+    return config_.env.emplace_back(std::move(name), std::move(value)), *this;
+  }
+  SandboxConfigBuilder& Limits(const ResourceLimits& limits) { return config_.limits = limits, *this; }
+  SandboxConfigBuilder& Weaken(unsafe::AcceptDegradedKernel) { return config_.accept_degraded_kernel = true, *this; }
+
+  // Changes the type: the result builds a ConfigFor<M>.
+  template <NetworkPolicy M>
+  SandboxConfigBuilder<M> Network(M policy) const {
+    return SandboxConfigBuilder<M>({static_cast<const SandboxConfig&>(config_), std::move(policy)});
+  }
+
+  ConfigFor<N> Build() const { return config_; }
+
+ private:
+  ConfigFor<N> config_;
+};
+
+inline SandboxConfigBuilder<DenyAll> SandboxConfig::Builder() { return SandboxConfigBuilder<DenyAll>({}); }
+
+}  // namespace leash

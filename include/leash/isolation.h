@@ -1,0 +1,25 @@
+// The three isolation tiers: what a sandbox may see before any grant is added.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace leash {
+
+enum class Isolation {
+  // Reads and runs the system's programs and libraries, reads the handful of files in /etc, /proc and /sys that
+  // programs need, writes its own working directory. Commands stand in the working directory. Nothing else.
+  kStrict,
+  // Strict, and reads the rest of the file system except what is protected (SecurityConfig) and what holds other
+  // programs' state: home directories, /etc beyond the short list, /run, /tmp, other processes, devices.
+  kDefault,
+  // Reads, writes and runs everything that the user may, except what is still protected. Network, signals to
+  // outside processes and dangerous system calls stay refused.
+  kPermissive,
+};
+
+// "strict", "default" or "permissive".
+std::string_view IsolationName(Isolation isolation);
+std::optional<Isolation> ParseIsolation(std::string_view name);
+
+}  // namespace leash

@@ -1,0 +1,89 @@
+// Network policies: who may be talked to, as a type.
+//
+// A policy is a copyable value with
+//   static constexpr bool kDeniesAll;                     true: no proxy, no socket, no route; Check is never called
+//   Verdict Check(const NetworkRequest&) const;           called from any thread, must not block
+// `kDeniesAll` decides, never the type's identity: a wrapper around DenyAll that says so is as tight as DenyAll.
+//
+// DenyAll is enforced. The other policies need the egress proxy, which this version does not have: a sandbox with one
+// of them is refused by Create() with ErrorCode::kUnsupported. It is never run with more network than was asked for.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace leash {
+
+struct NetworkRequest {
+  std::string host;        // lower case, without a trailing dot; an IP literal without brackets
+  std::uint16_t port = 0;  // 1 to 65535
+};
+
+enum class Verdict { kDeny, kAllow };
+
+template <typename P>
+concept NetworkPolicy = std::copyable<P> && requires(const P& policy, const NetworkRequest& request) {
+  { P::kDeniesAll } -> std::convertible_to<bool>;
+  { policy.Check(request) } -> std::same_as<Verdict>;
+};
+
+// No network at all. The default.
+struct DenyAll {
+  static constexpr bool kDeniesAll = true;
+  Verdict Check(const NetworkRequest&) const { return Verdict::kDeny; }
+};
+
+// Every host and port (through the egress proxy, so that it is seen).
+struct AllowAll {
+  static constexpr bool kDeniesAll = false;
+  Verdict Check(const NetworkRequest&) const { return Verdict::kAllow; }
+};
+
+// Hosts by name: `host`, `*.host` (any name below it, not the host itself), each with an optional `:port`.
+// Names are compared without regard to case or a trailing dot.
+class AllowList {
+ public:
+  static constexpr bool kDeniesAll = false;
+
+  AllowList(std::initializer_list<std::string_view> patterns);
+  explicit AllowList(const std::vector<std::string>& patterns);
+
+  Verdict Check(const NetworkRequest& request) const;
+
+  // Not ok when a pattern is malformed (ErrorCode::kInvalidArgument, naming pattern and position). A malformed
+  // pattern never matches; Create() returns this status.
+  const absl::Status& status() const { return status_; }
+
+ private:
+  struct Pattern {
+    std::string host;        // without the "*."
+    bool subdomains = false;
+    std::uint16_t port = 0;  // 0: any
+  };
+  void Add(std::string_view pattern);
+
+  std::vector<Pattern> patterns_;
+  absl::Status status_;
+};
+
+// A function that decides: bool(const NetworkRequest&), called from any thread.
+template <typename F>
+  requires std::predicate<const F&, const NetworkRequest&>
+class CustomPolicy {
+ public:
+  static constexpr bool kDeniesAll = false;
+  explicit CustomPolicy(F decide) : decide_(std::move(decide)) {}
+  Verdict Check(const NetworkRequest& request) const { return decide_(request) ? Verdict::kAllow : Verdict::kDeny; }
+
+ private:
+  F decide_;
+};
+
+}  // namespace leash

@@ -1,0 +1,91 @@
+// A sandbox: a place to run commands in.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "leash/command.h"
+#include "leash/config.h"
+#include "leash/network.h"
+
+namespace leash {
+
+namespace core {
+class SandboxState;
+
+// Makes the plan, proves that this machine can enforce it, makes the scratch directory. `denies_all` is the policy's.
+absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxConfig& config, bool denies_all);
+absl::Status CloseSandboxState(SandboxState& state);
+const std::string& WorkingDirOf(const SandboxState& state);
+const std::string& ScratchDirOf(const SandboxState& state);
+void KeepScratchOf(SandboxState& state);
+}  // namespace core
+
+// Movable, not copyable. Every method may be called from any thread. The destructor kills every process that was
+// started in the sandbox and everything descended from it, and removes the scratch directory.
+//
+// Errors of Create: kPathNotFound, kInvalidArgument, kNotEnforced (this machine cannot keep a promise the
+// configuration makes; nothing was started), kUnsupported (a network policy other than denying), kWorkingDirectory.
+template <NetworkPolicy N = DenyAll>
+class Sandbox {
+ public:
+  // The default tier with every protection and no network.
+  static absl::StatusOr<Sandbox> Create()
+    requires std::is_default_constructible_v<N>
+  {
+    return Create(ConfigFor<N>{});
+  }
+
+  static absl::StatusOr<Sandbox> Create(const ConfigFor<N>& config) {
+    if constexpr (requires { config.network.status(); }) {
+      if (!config.network.status().ok()) return config.network.status();
+    }
+    auto state = core::CreateSandboxState(config, N::kDeniesAll);
+    if (!state.ok()) return state.status();
+    return Sandbox(*std::move(state), config.network);
+  }
+
+  Sandbox(Sandbox&&) noexcept = default;
+  Sandbox& operator=(Sandbox&& other) noexcept {
+    if (this != &other) {
+      Close().IgnoreError();
+      state_ = std::move(other.state_);
+      network_ = std::move(other.network_);
+    }
+    return *this;
+  }
+  ~Sandbox() { Close().IgnoreError(); }
+
+  leash::Command Command(std::string program) const { return leash::Command(state_, std::move(program)); }
+
+  // Absolute and canonical. The directory that commands may write.
+  const std::string& WorkingDir() const { return core::WorkingDirOf(*state_); }
+  // HOME and TMPDIR of the commands; the same as WorkingDir() unless one was configured.
+  const std::string& ScratchDir() const { return core::ScratchDirOf(*state_); }
+  // Leave the scratch directory behind.
+  void KeepScratch() { core::KeepScratchOf(*state_); }
+  const N& Network() const { return network_; }
+
+  // What the destructor does, with its errors: a directory that could not be removed, a process that would not die.
+  // Commands of a closed sandbox fail with ErrorCode::kClosed. Calling it again is harmless.
+  absl::Status Close() { return state_ ? core::CloseSandboxState(*state_) : absl::OkStatus(); }
+
+ private:
+  Sandbox(std::shared_ptr<core::SandboxState> state, N network)
+      : state_(std::move(state)), network_(std::move(network)) {}
+
+  std::shared_ptr<core::SandboxState> state_;
+  N network_;
+};
+
+// The sandbox type that follows from a configuration: `auto sandbox = CreateSandbox(config);`
+template <NetworkPolicy N>
+absl::StatusOr<Sandbox<N>> CreateSandbox(const ConfigFor<N>& config) {
+  return Sandbox<N>::Create(config);
+}
+
+}  // namespace leash

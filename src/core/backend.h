@@ -1,0 +1,78 @@
+// What a platform implements: proving itself, and applying a plan. One implementation is linked in.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/plan.h"
+#include "core/profile.h"
+#include "leash/doctor.h"
+#include "leash/process.h"
+
+namespace leash::core {
+
+struct SpawnRequest {
+  std::string program;  // absolute
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;  // "NAME=value"
+  std::string current_dir;               // canonical; empty: the plan's start directory
+  std::array<int, 3> stdio = {-1, -1, -1};  // borrowed for the call
+};
+
+// A started process. The destructor does not wait.
+class Process {
+ public:
+  virtual ~Process() = default;
+  virtual pid_t Pid() const = 0;
+  // Becomes readable when the process has ended. Open as long as this object.
+  virtual int EndFd() const = 0;
+  // Reaps it if it has ended. Called by one thread at a time, not again after it has given a status.
+  virtual absl::StatusOr<std::optional<ExitStatus>> TryWait() = 0;
+  // To its process group if it leads one, else to itself.
+  virtual absl::Status Signal(int signal) = 0;
+  // SIGKILL to it and all its descendants; returns when none is left.
+  virtual absl::Status KillTree() = 0;
+};
+
+// A plan made ready: grants opened, rules compiled. Safe to use from several threads.
+class PreparedSandbox {
+ public:
+  virtual ~PreparedSandbox() = default;
+  virtual absl::StatusOr<std::unique_ptr<Process>> Spawn(const SpawnRequest& request) = 0;
+  // SIGKILL to everything that was started here and its descendants; returns when none is left.
+  virtual absl::Status KillAll() = 0;
+};
+
+// A group of system calls that a command may not make.
+struct SystemCallNote {
+  std::string group;
+  std::string why;
+  std::vector<std::string> names;  // with a '*' when only some arguments are refused
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual const PlatformProfile& Profile() const = 0;
+  // `id` names the sandbox: random, never 0, see WorkingDir::id. `canary` is an existing file that the caller may
+  // read and the plan does not open, or empty: each command proves on it that its confinement works.
+  virtual absl::StatusOr<std::unique_ptr<PreparedSandbox>> Prepare(const Plan& plan, std::uint64_t id,
+                                                                   const std::string& canary) = 0;
+  // Ends what a sandbox of that id left behind when its owner died.
+  virtual absl::Status KillLeftovers(std::uint64_t id) = 0;
+  virtual std::vector<Mechanism> Probe() = 0;
+  virtual std::vector<SystemCallNote> SystemCallNotes(const Plan& plan) = 0;
+};
+
+// The backend of the platform this was built for. Lives forever; safe from any thread.
+Backend& HostBackend();
+
+}  // namespace leash::core

@@ -1,0 +1,147 @@
+#include "leash/explain.h"
+
+#include <array>
+#include <string_view>
+
+#include "base/path.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "core/backend.h"
+#include "core/planner.h"
+#include "fmt/format.h"
+#include "leash/doctor.h"
+#include "nlohmann/json.hpp"
+
+namespace leash {
+namespace {
+
+// The scratch directory is made when the sandbox is; until then this stands for it.
+constexpr char kScratchName[] = "/tmp/leash-SCRATCH/work";
+
+absl::StatusOr<core::Plan> PlanOf(const SandboxConfig& config, bool network_denied, core::HostFacts& host) {
+  host = core::HostFactsOfProcess(core::HostBackend().Profile());
+  host.scratch_dir = kScratchName;
+  return core::MakePlan(config, network_denied, host);
+}
+
+struct LimitRow {
+  std::string_view name;
+  std::string_view unit;
+  std::optional<std::uint64_t> value;
+};
+
+std::array<LimitRow, 6> LimitRows(const ResourceLimits& limits) {
+  const auto milliseconds = [](const std::optional<absl::Duration>& duration) -> std::optional<std::uint64_t> {
+    if (!duration.has_value()) return std::nullopt;
+    return static_cast<std::uint64_t>(absl::ToInt64Milliseconds(*duration));
+  };
+  return {{{"memory", "bytes", limits.memory_bytes},
+           {"cpu_time", "ms", milliseconds(limits.cpu_time)},
+           {"wall_time", "ms", milliseconds(limits.wall_time)},
+           {"file_size", "bytes", limits.file_size_bytes},
+           {"open_files", "", limits.open_files},
+           {"processes", "", limits.processes}}};
+}
+
+// JSON is UTF-8 and paths are bytes: what is not UTF-8 is replaced, and shown as such.
+std::string Dump(const nlohmann::ordered_json& json) {
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+std::string ToJson(const core::Plan& plan) {
+  nlohmann::ordered_json json;
+  json["isolation"] = IsolationName(plan.isolation);
+  json["network"] = plan.network_denied ? "denied" : "policy";
+  json["start_dir"] = plan.start_dir;
+  json["working_dir"] = plan.working_dir;
+  json["scratch_dir"] = plan.scratch_dir;
+  json["keep_terminal"] = plan.keep_terminal;
+  json["accept_degraded_kernel"] = plan.accept_degraded_kernel;
+  json["paths"] = nlohmann::ordered_json::array();
+  for (const core::PathRule& rule : plan.rules) {
+    json["paths"].push_back({{"path", rule.path},
+                             {"access", FormatAccess(rule.access)},
+                             {"kind", core::RuleKindName(rule.kind)},
+                             {"reason", rule.reason},
+                             {"device", rule.device}});
+  }
+  json["environment"] = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : plan.environment) json["environment"][name] = value;
+  json["limits"] = nlohmann::ordered_json::object();
+  for (const LimitRow& row : LimitRows(plan.limits)) {
+    if (!row.value) continue;
+    const std::string key = row.unit.empty() ? std::string(row.name) : fmt::format("{}_{}", row.name, row.unit);
+    json["limits"][key] = *row.value;
+  }
+  json["system_calls"] = nlohmann::ordered_json::array();
+  for (const core::SystemCallNote& note : core::HostBackend().SystemCallNotes(plan)) {
+    json["system_calls"].push_back({{"group", note.group}, {"refused", note.names}, {"why", note.why}});
+  }
+  json["notes"] = plan.notes;
+  return Dump(json);
+}
+
+std::string ToText(const core::Plan& plan) {
+  std::string text = fmt::format("isolation    {}\nnetwork      {}\nstarts in    {}\nmay write    {}\nHOME, TMPDIR {}\n"
+                                 "terminal     {}\n",
+                                 IsolationName(plan.isolation), plan.network_denied ? "denied" : "by policy",
+                                 base::Printable(plan.start_dir), base::Printable(plan.working_dir), plan.scratch_dir,
+                                 plan.keep_terminal ? "kept" : "none: a session of its own");
+  if (plan.accept_degraded_kernel) text += "weakened     an old kernel's gaps are accepted\n";
+  text += "\npaths (the longest one that holds a file decides)\n";
+  for (const core::PathRule& rule : plan.rules) {
+    text += fmt::format("  {:<4} {}  ({}: {})\n", FormatAccess(rule.access), base::Printable(rule.path),
+                        core::RuleKindName(rule.kind), rule.reason);
+  }
+  text += "\nenvironment\n";
+  for (const auto& [name, value] : plan.environment) text += fmt::format("  {}={}\n", name, base::Printable(value));
+  text += "\nlimits\n";
+  bool any = false;
+  for (const LimitRow& row : LimitRows(plan.limits)) {
+    if (!row.value) continue;
+    any = true;
+    text += fmt::format("  {} {}{}{}\n", row.name, *row.value, row.unit.empty() ? "" : " ", row.unit);
+  }
+  if (!any) text += "  as the caller's own\n";
+  text += "\nsystem calls refused (*: with some arguments)\n";
+  for (const core::SystemCallNote& note : core::HostBackend().SystemCallNotes(plan)) {
+    text += fmt::format("  {}: {}\n    {}\n", note.group, note.why, fmt::join(note.names, " "));
+  }
+  for (const std::string& note : plan.notes) text += fmt::format("\nnote: {}\n", note);
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> Explain(const SandboxConfig& config, bool network_denied, ExplainFormat format) {
+  core::HostFacts host;
+  LEASH_ASSIGN_OR_RETURN(const core::Plan plan, PlanOf(config, network_denied, host));
+  return format == ExplainFormat::kJson ? ToJson(plan) : ToText(plan);
+}
+
+absl::StatusOr<std::string> ExplainPath(const SandboxConfig& config, bool network_denied, const std::string& path,
+                                        ExplainFormat format) {
+  core::HostFacts host;
+  LEASH_ASSIGN_OR_RETURN(const core::Plan plan, PlanOf(config, network_denied, host));
+  if (path.empty() || path.find('\0') != std::string::npos) {
+    return base::Error(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a path", base::Printable(path)));
+  }
+  const std::string absolute = path.front() == '/' ? path : base::JoinPath(host.current_dir, path);
+  const std::string canonical = base::CanonicalPrefix(*host.files, absolute);
+  const core::PathRule* rule = core::DecidingRule(plan, canonical);
+  const std::string access = FormatAccess(rule == nullptr ? Access::kNone : rule->access);
+  if (format == ExplainFormat::kJson) {
+    nlohmann::ordered_json json = {{"path", canonical}, {"access", access}};
+    if (rule != nullptr) {
+      json["rule"] = {{"path", rule->path}, {"kind", core::RuleKindName(rule->kind)}, {"reason", rule->reason}};
+    }
+    return Dump(json);
+  }
+  if (rule == nullptr) return fmt::format("{} {}  (no rule reaches it)\n", access, base::Printable(canonical));
+  return fmt::format("{} {}  ({}: {}, by the rule on {})\n", access, base::Printable(canonical),
+                     core::RuleKindName(rule->kind), rule->reason, base::Printable(rule->path));
+}
+
+std::vector<Mechanism> ProbeMechanisms() { return core::HostBackend().Probe(); }
+
+}  // namespace leash

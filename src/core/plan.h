@@ -1,0 +1,54 @@
+// The plan: everything a sandbox will be, as data. Made by MakePlan (planner.h), printed by `leash explain`, applied by
+// a backend. A backend never decides who may do what: it asks Decide, or lowers the rules with CarveOut.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "leash/access.h"
+#include "leash/isolation.h"
+#include "leash/limits.h"
+
+namespace leash::core {
+
+// Where a rule comes from. Among rules on the same path the later one here wins.
+enum class RuleKind { kTier, kProtection, kGrant, kDeny };
+std::string_view RuleKindName(RuleKind kind);
+
+struct PathRule {
+  std::string path;  // canonical and absolute; a protected or denied path need not exist
+  Access access = Access::kNone;
+  RuleKind kind = RuleKind::kTier;
+  std::string reason;   // for people: "protect_credentials", "granted", "system libraries"
+  bool device = false;  // device-specific ioctl(2) as well, for nodes opened below this path
+
+  bool operator==(const PathRule&) const = default;
+};
+
+struct Plan {
+  Isolation isolation = Isolation::kDefault;
+  // Sorted by path, one rule a path: the one that wins there.
+  std::vector<PathRule> rules;
+  bool network_denied = true;
+  // The command stays in the caller's session and keeps its controlling terminal.
+  bool keep_terminal = false;
+  std::string working_dir;
+  std::string scratch_dir;
+  std::string start_dir;  // where commands start unless they say otherwise
+  std::vector<std::pair<std::string, std::string>> environment;  // sorted by name
+  ResourceLimits limits;
+  bool accept_degraded_kernel = false;
+  // What was asked for and has no effect here, in words. Nothing is skipped in silence.
+  std::vector<std::string> notes;
+};
+
+// The rule that decides about `path` (canonical, absolute): the one on the longest path that is `path` itself or above
+// it. Null when none reaches it: then nothing is allowed.
+const PathRule* DecidingRule(const Plan& plan, std::string_view path);
+
+// What may be done with `path`. The one place where this is decided.
+Access Decide(const Plan& plan, std::string_view path);
+
+}  // namespace leash::core

@@ -1,0 +1,350 @@
+#include "core/planner.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+
+#include "base/path.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "fmt/format.h"
+
+namespace leash::core {
+namespace {
+
+// Collects rules and keeps, for each path, the one that wins there.
+class RuleSet {
+ public:
+  void Add(PathRule rule) {
+    const auto [found, fresh] = rules_.try_emplace(rule.path, rule);
+    if (fresh) return;
+    PathRule& old = found->second;
+    if (rule.kind == old.kind && rule.kind == RuleKind::kGrant) {  // two grants of one path add up
+      old.access = old.access | rule.access;
+      old.device = old.device || rule.device;
+    } else if (rule.kind > old.kind) {
+      if (rule.kind == RuleKind::kGrant && old.kind == RuleKind::kTier) rule.access = Added(rule.access, old.access);
+      rule.device = rule.device || (old.device && rule.access != Access::kNone);
+      old = std::move(rule);
+    } else if (rule.kind == old.kind && rule.kind == RuleKind::kTier) {
+      old.access = old.access | rule.access;  // two names of one directory (/bin and /usr/bin)
+    }
+  }
+
+  bool HasGrantAbove(std::string_view path) const {
+    return std::any_of(rules_.begin(), rules_.end(), [&](const auto& entry) {
+      return entry.second.access != Access::kNone && base::IsAtOrBelow(path, entry.first);
+    });
+  }
+
+  // Done with the tier: an opening inside an opening adds to it (/etc/localtime leads into /usr, which may be run).
+  void SettleTier() {
+    for (auto& [path, rule] : rules_) {
+      const PathRule* above = Above(path);
+      if (above != nullptr && rule.access != Access::kNone) rule.access = rule.access | above->access;
+    }
+  }
+
+  std::vector<PathRule> Take() {
+    std::vector<PathRule> result;
+    for (auto& [path, rule] : rules_) {
+      const PathRule* above = Above(path);
+      if (rule.kind == RuleKind::kGrant && above != nullptr && above->kind == RuleKind::kTier) {
+        rule.access = Added(rule.access, above->access);
+        rule.device = rule.device || above->device;
+      }
+      result.push_back(rule);
+    }
+    return result;
+  }
+
+ private:
+  // Who grants adds: nothing that the tier gives is lost, but that what becomes writable may not be executed as well.
+  static Access Added(Access grant, Access tier) {
+    const bool writes_programs = tier == Access::kReadExecute && Includes(grant, Access::kReadWrite);
+    return writes_programs ? grant : grant | tier;
+  }
+
+  // The rule on the nearest directory above `path`.
+  const PathRule* Above(std::string_view path) const {
+    while (path != "/") {
+      path = base::ParentOf(path);
+      if (const auto found = rules_.find(path); found != rules_.end()) return &found->second;
+    }
+    return nullptr;
+  }
+
+  std::map<std::string, PathRule, std::less<>> rules_;
+};
+
+class Planner {
+ public:
+  Planner(const SandboxConfig& config, const HostFacts& host) : config_(config), host_(host) {}
+
+  absl::StatusOr<Plan> Run(bool network_denied) {
+    plan_.isolation = config_.isolation;
+    plan_.network_denied = network_denied;
+    plan_.keep_terminal = config_.security.allow_tty_write;
+    plan_.scratch_dir = host_.scratch_dir;
+    plan_.accept_degraded_kernel = config_.accept_degraded_kernel;
+    AddTier();
+    AddProtections();
+    AddDevices();
+    LEASH_RETURN_IF_ERROR(AddDirectories());
+    LEASH_RETURN_IF_ERROR(AddGrants());
+    LEASH_RETURN_IF_ERROR(AddDenials());
+    CloseScratchOfOthers();
+    plan_.rules = rules_.Take();
+    LEASH_RETURN_IF_ERROR(PlanEnvironment());
+    LEASH_RETURN_IF_ERROR(PlanLimits());
+    if (config_.security.allow_tcc_prompts && !host_.profile->has_consent_prompts) {
+      plan_.notes.push_back("allow_tcc_prompts opens nothing here: this system has no consent dialog to defer to");
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  // The names that a path with a trailing '*' stands for; the path itself without one.
+  std::vector<std::string> Expand(std::string_view pattern) const {
+    std::string path(pattern);
+    if (path.starts_with('~')) {
+      if (host_.home.empty()) return {};
+      path.replace(0, 1, host_.home == "/" ? "" : host_.home);
+      if (path.empty()) path = "/";
+    }
+    if (!path.ends_with('*')) return {path};
+    path.pop_back();
+    const std::string directory(base::ParentOf(path));
+    const std::string prefix = path.substr(path.rfind('/') + 1);
+    std::vector<std::string> paths;
+    const auto names = host_.files->List(directory);
+    if (!names.ok()) return {};
+    for (const std::string& name : *names) {
+      if (name.starts_with(prefix)) paths.push_back(base::JoinPath(directory, name));
+    }
+    return paths;
+  }
+
+  // The canonical form of `path`, except that the last component is not followed. Costs nothing for a directory that
+  // was met before: the tables name many files in few directories.
+  std::string CanonicalName(const std::string& path) {
+    if (path == "/") return path;
+    return base::JoinPath(CanonicalDirectory(std::string(base::ParentOf(path))), path.substr(path.rfind('/') + 1));
+  }
+
+  // A rule on an existing path, under its canonical name.
+  void AddExisting(std::string_view pattern, Access access, RuleKind kind, const std::string& reason, bool device) {
+    for (const std::string& path : Expand(pattern)) {
+      std::optional<std::string> name = CanonicalName(path);
+      const auto type = host_.files->TypeOf(*name);
+      if (!type.has_value()) continue;
+      if (type == base::FileType::kSymlink) name = host_.files->Canonical(*name);
+      if (name.has_value()) rules_.Add({*std::move(name), access, kind, reason, device});
+    }
+  }
+
+  // A closed path: both the name and what it leads to, existing or not.
+  void AddClosed(std::string_view pattern, RuleKind kind, const std::string& reason) {
+    for (const std::string& path : Expand(pattern)) {
+      const std::string name = CanonicalName(path);
+      rules_.Add({name, Access::kNone, kind, reason, false});
+      if (host_.files->TypeOf(name) == base::FileType::kSymlink) {
+        rules_.Add({base::CanonicalPrefix(*host_.files, name), Access::kNone, kind, reason, false});
+      }
+    }
+  }
+
+  const std::string& CanonicalDirectory(const std::string& directory) {
+    const auto [found, fresh] = canonical_.try_emplace(directory);
+    if (fresh) found->second = base::CanonicalPrefix(*host_.files, directory);
+    return found->second;
+  }
+
+  void AddTier() {
+    const auto add = [&](std::span<const TierPath> table) {
+      for (const TierPath& row : table) {
+        AddExisting(row.path, row.access, RuleKind::kTier, std::string(row.why), row.device);
+      }
+    };
+    if (config_.isolation == Isolation::kPermissive) return add(host_.profile->permissive);
+    add(host_.profile->strict);
+    if (config_.isolation == Isolation::kDefault) add(host_.profile->open);
+    rules_.SettleTier();
+  }
+
+  void AddProtections() {
+    for (const ProtectedPath& row : host_.profile->protections) {
+      if (config_.security.*row.flag) AddClosed(row.path, RuleKind::kProtection, std::string(row.flag_name));
+    }
+  }
+
+  void AddDevices() {
+    for (const DevicePath& row : host_.profile->devices) {
+      if (!(config_.security.*row.flag)) continue;
+      AddExisting(row.path, row.access, RuleKind::kGrant, std::string(row.flag_name), row.device);
+    }
+  }
+
+  absl::StatusOr<std::string> ExistingPath(const std::string& path, std::string_view what) const {
+    LEASH_RETURN_IF_ERROR(CheckPath(path, what));
+    // Text is resolved before links are only where there is no link to resolve: realpath decides about "..".
+    const std::string absolute = path.front() == '/' ? path : base::JoinPath(host_.current_dir, path);
+    std::optional<std::string> canonical = host_.files->Canonical(absolute);
+    if (!canonical.has_value()) {
+      const std::string shown = base::Printable(path);
+      return base::Error(ErrorCode::kPathNotFound,
+                         path.front() == '/' ? fmt::format("{} {} does not exist", what, shown)
+                                             : fmt::format("{} {} does not exist (looked for {})", what, shown,
+                                                           base::Printable(absolute)));
+    }
+    return *std::move(canonical);
+  }
+
+  absl::Status CheckPath(const std::string& path, std::string_view what) const {
+    if (path.empty()) return base::Error(ErrorCode::kInvalidArgument, fmt::format("{} is an empty path", what));
+    if (path.find('\0') != std::string::npos) {
+      return base::Error(ErrorCode::kInvalidArgument,
+                         fmt::format("{} {} has a NUL byte in it", what, base::Printable(path)));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::string> ExistingDirectory(const std::string& path, std::string_view what) const {
+    LEASH_ASSIGN_OR_RETURN(std::string canonical, ExistingPath(path, what));
+    if (host_.files->TypeOf(canonical) != base::FileType::kDirectory) {
+      return base::Error(ErrorCode::kInvalidArgument,
+                         fmt::format("{} {} is not a directory", what, base::Printable(path)));
+    }
+    return canonical;
+  }
+
+  absl::Status AddDirectories() {
+    rules_.Add({host_.scratch_dir, Access::kReadWrite, RuleKind::kGrant, "scratch directory", false});
+    // What stands beside the scratch directory (its owner's lock) is leash's. Permissive leaves it open: closing it
+    // would close its parents to new names as well.
+    if (config_.isolation != Isolation::kPermissive) {
+      rules_.Add({std::string(base::ParentOf(host_.scratch_dir)), Access::kNone, RuleKind::kDeny, "leash's own", false});
+    }
+    plan_.working_dir = host_.scratch_dir;
+    if (config_.working_dir.has_value()) {
+      LEASH_ASSIGN_OR_RETURN(plan_.working_dir, ExistingDirectory(*config_.working_dir, "working directory"));
+      rules_.Add({plan_.working_dir, Access::kReadWrite, RuleKind::kGrant, "working directory", false});
+    }
+    plan_.start_dir = plan_.working_dir;
+    if (config_.start_dir.has_value()) {
+      LEASH_ASSIGN_OR_RETURN(plan_.start_dir, ExistingDirectory(*config_.start_dir, "start directory"));
+      rules_.Add({plan_.start_dir, Access::kRead, RuleKind::kGrant, "start directory", false});
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddGrants() {
+    for (const Grant& grant : config_.grants) {
+      if (grant.access == Access::kNone) {
+        return base::Error(ErrorCode::kInvalidArgument,
+                           fmt::format("granted path {} has no access; use denied paths to close one", grant.path));
+      }
+      LEASH_ASSIGN_OR_RETURN(std::string path, ExistingPath(grant.path, "granted path"));
+      rules_.Add({std::move(path), grant.access, RuleKind::kGrant, "granted", false});
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddDenials() {
+    for (const std::string& path : config_.denied) {
+      LEASH_RETURN_IF_ERROR(CheckPath(path, "denied path"));
+      const std::string absolute = path.front() == '/' ? path : base::JoinPath(host_.current_dir, path);
+      AddClosed(base::NormalizePath(absolute, "/"), RuleKind::kDeny, "denied");
+      // ".." behind a symbolic link leads elsewhere than the text says: both stay closed.
+      if (const auto canonical = host_.files->Canonical(absolute)) AddClosed(*canonical, RuleKind::kDeny, "denied");
+    }
+    return absl::OkStatus();
+  }
+
+  // Somebody who grants the temporary directory does not mean the other sandboxes in it.
+  void CloseScratchOfOthers() {
+    const std::string own(base::ParentOf(host_.scratch_dir));
+    const std::string root(base::ParentOf(own));
+    if (config_.isolation == Isolation::kPermissive || !rules_.HasGrantAbove(root)) return;
+    for (const std::string& path : Expand(base::JoinPath(root, "leash-*"))) {
+      if (path != own) rules_.Add({path, Access::kNone, RuleKind::kProtection, "another sandbox", false});
+    }
+  }
+
+  absl::Status PlanEnvironment() {
+    base::Environment environment;
+    for (const auto& [name, value] : host_.environment.variables()) {
+      const auto wanted = [&](std::string_view pattern) {
+        if (!pattern.ends_with('*')) return name == pattern;
+        return name.starts_with(pattern.substr(0, pattern.size() - 1));
+      };
+      const auto& names = host_.profile->environment_names;
+      if (std::any_of(names.begin(), names.end(), wanted)) environment.Set(name, value);
+    }
+    environment.Set("PATH", host_.profile->search_path);
+    environment.Set("HOME", host_.scratch_dir);
+    environment.Set("TMPDIR", host_.scratch_dir);
+    environment.Set("LEASH", "1");
+    for (const std::string& name : config_.env_passthrough) {
+      LEASH_RETURN_IF_ERROR(CheckName(name));
+      if (const auto value = host_.environment.Get(name)) environment.Set(name, *value);
+    }
+    for (const auto& [name, value] : config_.env) {
+      LEASH_RETURN_IF_ERROR(CheckName(name));
+      if (value.find('\0') != std::string::npos) {
+        return base::Error(ErrorCode::kInvalidArgument, fmt::format("variable {} has a NUL byte in its value", name));
+      }
+      environment.Set(name, value);
+    }
+    plan_.environment.assign(environment.variables().begin(), environment.variables().end());
+    return absl::OkStatus();
+  }
+
+  static absl::Status CheckName(const std::string& name) {
+    if (base::IsEnvironmentName(name)) return absl::OkStatus();
+    return base::Error(ErrorCode::kInvalidArgument,
+                       fmt::format("'{}' cannot be the name of an environment variable", base::Printable(name)));
+  }
+
+  absl::Status PlanLimits() {
+    plan_.limits = config_.limits;
+    const auto positive = [](std::string_view name, const std::optional<absl::Duration>& value) -> absl::Status {
+      if (!value.has_value() || *value > absl::ZeroDuration()) return absl::OkStatus();
+      return base::Error(ErrorCode::kInvalidArgument, fmt::format("the limit on {} must be more than zero", name));
+    };
+    LEASH_RETURN_IF_ERROR(positive("processor time", config_.limits.cpu_time));
+    return positive("wall-clock time", config_.limits.wall_time);
+  }
+
+  const SandboxConfig& config_;
+  const HostFacts& host_;
+  RuleSet rules_;
+  std::map<std::string, std::string> canonical_;
+  Plan plan_;
+};
+
+}  // namespace
+
+HostFacts HostFactsOfProcess(const PlatformProfile& profile) {
+  HostFacts host;
+  host.files = &base::HostFileSystem();
+  host.profile = &profile;
+  host.environment = base::Environment::OfProcess();
+  const std::string home = host.environment.Get("HOME").value_or("");
+  if (home.starts_with('/')) host.home = base::CanonicalPrefix(*host.files, home);
+  if (char* current = ::getcwd(nullptr, 0); current != nullptr) {
+    host.current_dir = current;
+    std::free(current);
+  } else {
+    host.current_dir = "/";
+  }
+  return host;
+}
+
+absl::StatusOr<Plan> MakePlan(const SandboxConfig& config, bool network_denied, const HostFacts& host) {
+  return Planner(config, host).Run(network_denied);
+}
+
+}  // namespace leash::core

@@ -1,0 +1,78 @@
+#include "core/sandbox_state.h"
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "base/path.h"
+#include "base/status.h"
+#include "core/planner.h"
+#include "leash/sandbox.h"
+
+namespace leash::core {
+
+SandboxState::SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared, bool keep_scratch)
+    : plan_(std::move(plan)), keep_scratch_(keep_scratch), scratch_(std::move(scratch)), prepared_(std::move(prepared)) {}
+
+absl::StatusOr<std::shared_ptr<ChildState>> SandboxState::Spawn(const SpawnRequest& request, absl::Time deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return base::Error(ErrorCode::kClosed, "the sandbox has been closed");
+  }
+  // Not under the lock: this waits for the loop thread, whose callbacks may well use this sandbox.
+  LEASH_ASSIGN_OR_RETURN(std::unique_ptr<Process> process, prepared_->Spawn(request));
+  auto child = std::make_shared<ChildState>(std::move(process), deadline);
+  const std::lock_guard lock(mutex_);
+  if (closed_) {  // Close() came between and may not have seen this one
+    child->KillTree().IgnoreError();
+    child->WaitUntil(absl::Now() + absl::Seconds(1)).IgnoreError();
+    return base::Error(ErrorCode::kClosed, "the sandbox has been closed");
+  }
+  std::erase_if(children_, [](const auto& old) {
+    const auto status = old->WaitUntil(absl::InfinitePast());
+    return !status.ok() || status->has_value();
+  });
+  child->WatchDeadline();
+  children_.push_back(child);
+  return child;
+}
+
+absl::Status SandboxState::Close() {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return absl::OkStatus();
+  closed_ = true;
+  absl::Status result = prepared_->KillAll();
+  // Everything is dead by now: this only reaps.
+  for (const auto& child : children_) child->WaitUntil(absl::Now() + absl::Seconds(1)).IgnoreError();
+  children_.clear();
+  result.Update(keep_scratch_ ? scratch_.Keep() : scratch_.Remove());
+  return result;
+}
+
+void SandboxState::KeepScratch() {
+  const std::lock_guard lock(mutex_);
+  keep_scratch_ = true;
+}
+
+absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxConfig& config, bool denies_all) {
+  if (!denies_all) {
+    return base::Error(ErrorCode::kUnsupported,
+                       "this version enforces only a network policy that denies everything: the egress proxy that the "
+                       "others need is not part of it; use --network deny");
+  }
+  Backend& backend = HostBackend();
+  LEASH_ASSIGN_OR_RETURN(WorkingDir scratch, WorkingDir::Create());
+  HostFacts host = HostFactsOfProcess(backend.Profile());
+  host.scratch_dir = scratch.path();
+  LEASH_ASSIGN_OR_RETURN(Plan plan, MakePlan(config, denies_all, host));
+  std::string canary = base::JoinPath(base::ParentOf(scratch.path()), "owner");
+  if (Decide(plan, canary) != Access::kNone) canary.clear();
+  LEASH_ASSIGN_OR_RETURN(std::unique_ptr<PreparedSandbox> prepared, backend.Prepare(plan, scratch.id(), canary));
+  return std::make_shared<SandboxState>(std::move(plan), std::move(scratch), std::move(prepared), config.keep_scratch);
+}
+
+absl::Status CloseSandboxState(SandboxState& state) { return state.Close(); }
+const std::string& WorkingDirOf(const SandboxState& state) { return state.plan().working_dir; }
+const std::string& ScratchDirOf(const SandboxState& state) { return state.plan().scratch_dir; }
+void KeepScratchOf(SandboxState& state) { state.KeepScratch(); }
+
+}  // namespace leash::core

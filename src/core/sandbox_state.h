@@ -1,0 +1,36 @@
+// The sandbox behind Sandbox<N>, without its type.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/backend.h"
+#include "core/child_state.h"
+#include "core/plan.h"
+#include "leash/working_dir.h"
+
+namespace leash::core {
+
+class SandboxState {
+ public:
+  SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared, bool keep_scratch);
+
+  const Plan& plan() const { return plan_; }
+  absl::StatusOr<std::shared_ptr<ChildState>> Spawn(const SpawnRequest& request, absl::Time deadline);
+  absl::Status Close();
+  void KeepScratch();
+
+ private:
+  const Plan plan_;
+  std::mutex mutex_;
+  bool closed_ = false;        // guarded by mutex_
+  bool keep_scratch_ = false;  // guarded by mutex_
+  WorkingDir scratch_;         // guarded by mutex_
+  std::vector<std::shared_ptr<ChildState>> children_;  // guarded by mutex_; those not known to have ended
+  const std::unique_ptr<PreparedSandbox> prepared_;
+};
+
+}  // namespace leash::core

@@ -1,0 +1,171 @@
+#include "leash/working_dir.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <climits>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "base/remove_tree.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+#include "core/backend.h"
+#include "fmt/format.h"
+
+namespace leash {
+namespace {
+
+constexpr std::string_view kPrefix = "leash-";
+constexpr char kOwner[] = "owner";
+constexpr char kWork[] = "work";
+// Younger directories are left alone: their owner may be between making and locking them.
+constexpr int kSweepAgeSeconds = 10;
+
+// A directory that others may write must be sticky, or they could replace ours in it.
+bool IsSafeRoot(const struct stat& info) {
+  if (!S_ISDIR(info.st_mode)) return false;
+  if (info.st_uid != 0 && info.st_uid != ::geteuid()) return false;
+  return (info.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (info.st_mode & S_ISVTX) != 0;
+}
+
+absl::StatusOr<std::string> TemporaryRoot() {
+  const char* configured = std::getenv("TMPDIR");
+  for (const char* candidate : {configured, "/tmp"}) {
+    if (candidate == nullptr || candidate[0] != '/') continue;
+    std::array<char, PATH_MAX> canonical;
+    struct stat info;
+    if (::realpath(candidate, canonical.data()) == nullptr || ::stat(canonical.data(), &info) != 0) continue;
+    if (IsSafeRoot(info) && ::access(canonical.data(), W_OK | X_OK) == 0) return std::string(canonical.data());
+  }
+  return base::Error(ErrorCode::kWorkingDirectory,
+                     "no safe temporary directory: neither $TMPDIR nor /tmp is writable, yours or sticky");
+}
+
+absl::Status Failed(std::string_view what, const std::string& path) {
+  return base::ErrnoError(ErrorCode::kWorkingDirectory, errno, fmt::format("cannot {} {}", what, path));
+}
+
+// The id in an owner file, 0 when it has none.
+unsigned long long ReadId(int fd) {
+  std::array<char, 32> text;
+  const ssize_t size = ::pread(fd, text.data(), text.size(), 0);
+  unsigned long long id = 0;
+  if (size > 0) std::from_chars(text.data(), text.data() + size, id, 16);
+  return id;
+}
+
+// Removes `name` below `root` if its owner is dead. The lock decides, never an age or a pid.
+void SweepOne(int root, const std::string& name) {
+  struct stat info;
+  const base::UniqueFd outer(::openat(root, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!outer || ::fstat(outer.get(), &info) != 0 || info.st_uid != ::geteuid() || (info.st_mode & 077) != 0) return;
+  if (::time(nullptr) - info.st_ctime < kSweepAgeSeconds) return;
+  const base::UniqueFd owner(::openat(outer.get(), kOwner, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!owner || ::flock(owner.get(), LOCK_EX | LOCK_NB) != 0) return;  // kept on purpose, or alive
+  if (const unsigned long long id = ReadId(owner.get()); id != 0) {
+    core::HostBackend().KillLeftovers(id).IgnoreError();
+  }
+  const absl::Status removed = base::RemoveContents(outer.get(), name);
+  if (removed.ok()) (void)::unlinkat(root, name.c_str(), AT_REMOVEDIR);
+  base::Log(base::LogLevel::kInfo, "swept {} of a dead owner: {}", name, removed.ok() ? "removed" : "left in part");
+}
+
+void Sweep(int root) {
+  const int copy = ::openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (copy < 0) return;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(copy), &::closedir);
+  if (directory == nullptr) return;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    if (std::string_view(entry->d_name).starts_with(kPrefix)) SweepOne(root, entry->d_name);
+  }
+}
+
+}  // namespace
+
+struct WorkingDir::Rep {
+  std::string name;  // of the outer directory, in root
+  std::string path;  // of work
+  unsigned long long id = 0;
+  base::UniqueFd root;
+  base::UniqueFd outer;
+  base::UniqueFd owner;  // holds the lock
+  base::UniqueFd work;
+};
+
+WorkingDir::WorkingDir(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
+WorkingDir::WorkingDir(WorkingDir&&) noexcept = default;
+
+WorkingDir& WorkingDir::operator=(WorkingDir&& other) noexcept {
+  if (this != &other) {
+    Remove().IgnoreError();
+    rep_ = std::move(other.rep_);
+  }
+  return *this;
+}
+
+WorkingDir::~WorkingDir() {
+  const absl::Status removed = Remove();
+  if (!removed.ok()) base::Log(base::LogLevel::kInfo, "{}", std::string(removed.message()));
+}
+
+absl::StatusOr<WorkingDir> WorkingDir::Create() {
+  LEASH_ASSIGN_OR_RETURN(const std::string root, TemporaryRoot());
+  auto rep = std::make_unique<Rep>();
+  rep->root.reset(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!rep->root) return Failed("open", root);
+  Sweep(rep->root.get());
+
+  rep->name = std::string(kPrefix) + base::RandomName();
+  const std::string outer = root + (root == "/" ? "" : "/") + rep->name;
+  rep->path = outer + "/" + kWork;
+  rep->id = base::RandomU64() | 1;
+  // mkdir(2) never follows a link and fails on any name that exists: with 128 random bits, a collision is an attack.
+  if (::mkdirat(rep->root.get(), rep->name.c_str(), 0700) != 0) return Failed("make", outer);
+  WorkingDir result(std::move(rep));
+  Rep& r = *result.rep_;
+  r.outer.reset(::openat(r.root.get(), r.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!r.outer) return Failed("open", outer);
+  r.owner.reset(::openat(r.outer.get(), kOwner, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!r.owner || ::flock(r.owner.get(), LOCK_EX | LOCK_NB) != 0) return Failed("lock", outer);
+  const std::string id = fmt::format("{:x}\n", r.id);
+  if (::write(r.owner.get(), id.data(), id.size()) != static_cast<ssize_t>(id.size())) return Failed("write in", outer);
+  if (::mkdirat(r.outer.get(), kWork, 0700) != 0) return Failed("make", r.path);
+  r.work.reset(::openat(r.outer.get(), kWork, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!r.work) return Failed("open", r.path);
+  // A umask may have taken bits away.
+  if (::fchmod(r.outer.get(), 0700) != 0 || ::fchmod(r.work.get(), 0700) != 0) return Failed("set the mode of", outer);
+  return result;
+}
+
+const std::string& WorkingDir::path() const { return rep_->path; }
+int WorkingDir::fd() const { return rep_->work.get(); }
+unsigned long long WorkingDir::id() const { return rep_->id; }
+
+absl::Status WorkingDir::Keep() {
+  if (rep_ == nullptr) return absl::OkStatus();
+  if (::unlinkat(rep_->outer.get(), kOwner, 0) != 0) return Failed("keep", rep_->path);
+  rep_.reset();
+  return absl::OkStatus();
+}
+
+absl::Status WorkingDir::Remove() {
+  const std::unique_ptr<Rep> rep = std::move(rep_);
+  if (rep == nullptr || !rep->outer) return absl::OkStatus();
+  // The work first, so that a removal that is cut short leaves the owner file for the next sweep.
+  if (rep->work) LEASH_RETURN_IF_ERROR(base::RemoveContents(rep->work.get(), rep->path));
+  LEASH_RETURN_IF_ERROR(base::RemoveContents(rep->outer.get(), rep->name));
+  if (::unlinkat(rep->root.get(), rep->name.c_str(), AT_REMOVEDIR) != 0) return Failed("remove", rep->path);
+  return absl::OkStatus();
+}
+
+}  // namespace leash
