@@ -1,0 +1,45 @@
+// Landlock rulesets (landlock(7)): which files, TCP ports, signals and abstract sockets a command can reach.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/unique_fd.h"
+#include "core/carve_out.h"
+#include "leash/access.h"
+
+namespace leash::platform {
+
+// What one kernel's Landlock can do. A value, so that tests can ask "what if it were ABI 4?".
+struct LandlockFeatures {
+  int abi = 0;         // 0: not available
+  int error = 0;       // errno when it is not
+  std::uint64_t fs = 0;
+  std::uint64_t net = 0;
+  std::uint64_t scoped = 0;
+  std::uint32_t restrict_flags = 0;  // what leash passes to landlock_restrict_self
+};
+LandlockFeatures LandlockFeaturesOfAbi(int abi);
+// Asks the kernel.
+LandlockFeatures DetectLandlock();
+
+// Ok when these features keep every promise of layer A; else kNotEnforced with what is missing and what to do.
+// `accept_degraded`: the caller has given unsafe::AcceptDegradedKernel.
+absl::Status CheckLandlock(const LandlockFeatures& features, bool accept_degraded);
+
+// The file rights behind an Access, without regard to what the kernel knows.
+//
+// Never granted: making device nodes; making and connecting to unix sockets (layer A has no way to keep those inside).
+// IOCTL_DEV only with `device`; files that cannot carry a directory right do not get it.
+std::uint64_t LandlockRights(Access access, bool device, bool is_directory);
+
+// A ruleset that denies everything these features can handle but for `grants`. Each granted path is opened here,
+// through no symbolic link, and the rule is made from the descriptor.
+// `withheld` are rights that no grant gives. Errors: kPathNotFound for a grant that has gone (a sibling grant that has
+// gone is left out), kNotEnforced.
+absl::StatusOr<base::UniqueFd> MakeRuleset(const LandlockFeatures& features,
+                                           const std::vector<core::SubtreeGrant>& grants, std::uint64_t withheld = 0);
+
+}  // namespace leash::platform

@@ -1,0 +1,65 @@
+// What a new process does between clone(2) and execve(2).
+#pragma once
+
+#include <linux/filter.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace leash::platform {
+
+// Where setting up failed; the order is the order of the steps.
+enum class LaunchStage : int {
+  kNone,
+  kParentDied,
+  kSession,
+  kStdio,
+  kCurrentDir,
+  kLimits,
+  kCapabilities,
+  kNoNewPrivs,
+  kLandlock,
+  kCloseDescriptors,
+  kSeccomp,
+  kSelfTest,
+  kExec,
+};
+
+struct LimitValue {
+  int resource;
+  rlimit value;
+};
+
+// Everything the child needs, computed before it exists: after clone it makes system calls and nothing else. It shares
+// its parent's memory until execve, so it must not allocate, lock, or call into libc beyond syscall(2).
+struct LaunchOrder {
+  const char* program = nullptr;
+  char* const* argv = nullptr;
+  char* const* environment = nullptr;
+  std::array<int, 3> stdio = {-1, -1, -1};  // each 3 or more
+  int current_dir = -1;
+  int ruleset = -1;
+  std::uint32_t restrict_flags = 0;
+  sock_fprog filter = {};
+  std::array<LimitValue, 8> limits = {};
+  std::size_t limit_count = 0;
+  bool new_session = true;
+  bool drop_capabilities = false;
+  pid_t parent = 0;
+  // The self-test: an existing file that must not open, and whether signals to the parent must be refused.
+  const char* canary = nullptr;
+  bool signals_scoped = false;
+  bool sockets_refused = false;
+
+  // Answers, written by the child into its parent's memory.
+  LaunchStage failed_stage = LaunchStage::kNone;
+  int failed_errno = 0;
+};
+
+// Does not return. Exits with 127 after filling in the answers when a step fails.
+[[noreturn]] void RunLaunchChild(LaunchOrder* order);
+
+}  // namespace leash::platform

@@ -1,0 +1,261 @@
+#include "platform/linux/probe.h"
+
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "base/random.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+#include "fmt/format.h"
+#include "leash/working_dir.h"
+#include "platform/linux/landlock.h"
+#include "platform/linux/landlock_uapi.h"
+#include "platform/linux/seccomp_filter.h"
+
+namespace leash::platform {
+namespace {
+
+// How a try ended; the exit codes of the process that made it.
+enum Outcome : int {
+  kHeld = 0,        // the act was refused, with the reason that the mechanism gives
+  kNotHeld = 1,     // the act succeeded, or failed for another reason
+  kNotSwitched = 2, // the mechanism could not be switched on
+  kNoControl = 3,   // the act does not succeed without the mechanism either, so its refusal proves nothing
+};
+
+// Runs `act` in a process of its own. The child only makes system calls on what was prepared before, so this is safe
+// in a program with threads.
+Outcome InChild(const std::function<Outcome()>& act) {
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(act());
+  int status = 0;
+  while (pid > 0 && ::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return pid > 0 && WIFEXITED(status) ? static_cast<Outcome>(WEXITSTATUS(status)) : kNotSwitched;
+}
+
+// One act on the kernel: 0 or more when it succeeds, -1 with errno when it does not.
+using Act = std::function<long()>;
+
+// The act must succeed before `enforce` and fail with `reason` after it.
+Outcome Try(const std::function<bool()>& enforce, const Act& act, int reason) {
+  const Outcome control = InChild([&] { return act() >= 0 ? kHeld : kNoControl; });
+  if (control != kHeld) return control;
+  return InChild([&] {
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !enforce()) return kNotSwitched;
+    return act() < 0 && errno == reason ? kHeld : kNotHeld;
+  });
+}
+
+Mechanism Report(std::string name, bool required, std::string purpose, Outcome outcome, std::string detail) {
+  Mechanism mechanism{std::move(name), outcome == kHeld, required, std::move(detail), std::move(purpose)};
+  if (outcome == kNotHeld) mechanism.detail = "switched on, but it did not refuse what it must";
+  if (outcome == kNotSwitched) mechanism.detail = "the kernel does not offer it, or refuses to switch it on";
+  if (outcome == kNoControl) mechanism.detail = "cannot be tried: the act fails here without it too";
+  return mechanism;
+}
+
+// A directory with two subdirectories, a file and a device to act on.
+class Ground {
+ public:
+  explicit Ground(WorkingDir directory) : directory_(std::move(directory)) {
+    const int at = directory_.fd();
+    file_ = directory_.path() + "/file";
+    from_ = directory_.path() + "/a/moved";
+    to_ = directory_.path() + "/b/moved";
+    (void)::mkdirat(at, "a", 0700);
+    (void)::mkdirat(at, "b", 0700);
+    for (const char* name : {"file", "a/moved"}) {
+      base::UniqueFd(::openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    }
+  }
+  const std::string& directory() const { return directory_.path(); }
+  const char* file() const { return file_.c_str(); }
+  const char* from() const { return from_.c_str(); }
+  const char* to() const { return to_.c_str(); }
+
+ private:
+  WorkingDir directory_;
+  std::string file_, from_, to_;
+};
+
+// An abstract unix socket that listens outside the tried process.
+class AbstractListener {
+ public:
+  AbstractListener() : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    address_.sun_family = AF_UNIX;
+    const std::string name = "leash-probe-" + base::RandomName();
+    name.copy(address_.sun_path + 1, sizeof(address_.sun_path) - 1);
+    size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+    (void)::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address_), size_);
+    (void)::listen(fd_.get(), 8);
+  }
+  long Connect() const {
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return ::connect(fd, reinterpret_cast<const sockaddr*>(&address_), size_);
+  }
+
+ private:
+  base::UniqueFd fd_;
+  sockaddr_un address_ = {};
+  socklen_t size_ = 0;
+};
+
+class LandlockProber {
+ public:
+  explicit LandlockProber(const Ground& ground) : ground_(ground), features_(DetectLandlock()) {}
+
+  std::vector<Mechanism> Run() {
+    const char* file = ground_.file();
+    Right("landlock.fs", 1, true, "which files may be read, written and executed", {},
+          [=] { return ::open(file, O_RDONLY | O_CLOEXEC); }, EACCES);
+    // Everything but REFER: the move then fails with EXDEV, as between file systems.
+    Right("landlock.refer", 2, true, "moving files between directories with different rights", Access::kReadWrite,
+          [this] {  // there, or back again
+            const int there = ::rename(ground_.from(), ground_.to());
+            return there < 0 && errno == ENOENT ? ::rename(ground_.to(), ground_.from()) : there;
+          },
+          EXDEV, landlock::kFsRefer);
+    Right("landlock.truncate", 3, true, "emptying files that may not be written", Access::kRead,
+          [=] { return ::truncate(file, 0); }, EACCES);
+    Right("landlock.tcp", 4, false, "TCP, beside the system call filter that refuses every socket", {},
+          [] {
+            sockaddr_in address = {};
+            address.sin_family = AF_INET;
+            address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+            const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+            return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+          },
+          EACCES);
+    // A pseudo-terminal takes its device commands; with reading and writing granted on /dev and IOCTL_DEV not.
+    Right("landlock.ioctl_dev", 5, false, "device commands on nodes that are open for something else", Access::kReadWrite,
+          [] {
+            int number = 0;
+            return ::ioctl(::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), TIOCGPTN, &number);
+          },
+          EACCES, 0, "/dev");
+    const AbstractListener listener;
+    Right("landlock.scope_abstract_unix", 6, false,
+          "abstract unix sockets, beside the system call filter that refuses every socket", {},
+          [&] { return listener.Connect(); }, EPERM);
+    Right("landlock.scope_signal", 6, true, "signals to processes outside", {},
+          [parent = ::getpid()] { return ::kill(parent, 0); }, EPERM);
+    AuditFlags();
+    return std::move(result_);
+  }
+
+ private:
+  // `granted` on `where` (the ground by default), less the rights in `withheld`; then `act` must fail with `reason`.
+  void Right(const char* name, int abi, bool required, const char* purpose, Access granted, const Act& act, int reason,
+             std::uint64_t withheld = 0, const std::string& where = "") {
+    if (TooOld(name, abi, required, purpose)) return;
+    std::vector<core::SubtreeGrant> grants;
+    if (granted != Access::kNone) grants.push_back({where.empty() ? ground_.directory() : where, granted, false, false});
+    const absl::StatusOr<base::UniqueFd> ruleset = MakeRuleset(features_, grants, withheld);
+    const auto enforce = [&] {
+      return ruleset.ok() && ::syscall(landlock::kSysRestrictSelf, ruleset->get(), features_.restrict_flags) == 0;
+    };
+    result_.push_back(Report(name, required, purpose, Try(enforce, act, reason),
+                             fmt::format("ABI {}: allowed before, refused after", features_.abi)));
+  }
+
+  // Flags are accepted or not: what they write is the administrator's to read.
+  void AuditFlags() {
+    constexpr char kPurpose[] = "refusals in the kernel's audit log, for the administrator";
+    if (TooOld("landlock.audit_flags", 7, false, kPurpose)) return;
+    const absl::StatusOr<base::UniqueFd> ruleset = MakeRuleset(features_, {});
+    const Outcome outcome = InChild([&] {
+      const bool on = ruleset.ok() && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                      ::syscall(landlock::kSysRestrictSelf, ruleset->get(), features_.restrict_flags) == 0;
+      return on ? kHeld : kNotSwitched;
+    });
+    result_.push_back(Report("landlock.audit_flags", false, kPurpose, outcome, "accepted"));
+  }
+
+  bool TooOld(const char* name, int abi, bool required, const char* purpose) {
+    if (features_.abi >= abi) return false;
+    result_.push_back({name, false, required,
+                       features_.abi < 1
+                           ? fmt::format("no Landlock: {}", base::ErrnoText(features_.error))
+                           : fmt::format("needs Landlock ABI {}, this kernel has {}", abi, features_.abi),
+                       purpose});
+    return true;
+  }
+
+  const Ground& ground_;
+  const LandlockFeatures features_;
+  std::vector<Mechanism> result_;
+};
+
+Mechanism ProbeSeccomp() {
+  const auto filter = SeccompFilter({true});
+  const auto enforce = [&] {
+    if (!filter.ok()) return false;
+    const sock_fprog program = {static_cast<unsigned short>((*filter)->size()),
+                                const_cast<sock_filter*>((*filter)->data())};
+    return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+  };
+  return Report("seccomp.filter", true, "which system calls may be made: sockets, namespaces, mounts, tracing, injection",
+                Try(enforce, [] { return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); }, EPERM),
+                fmt::format("{} instructions: allowed before, refused after", filter.ok() ? (*filter)->size() : 0));
+}
+
+Mechanism ProbeCloseRange() {
+  const auto enforce = [] { return ::syscall(SYS_close_range, 3U, ~0U, 0U) == 0; };
+  const base::UniqueFd open(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
+  return Report("close_range", true, "closes every descriptor that the caller left open",
+                Try(enforce, [&] { return ::fcntl(open.get(), F_GETFD); }, EBADF), "open before, closed after");
+}
+
+}  // namespace
+
+std::vector<Mechanism> ProbeLinux() {
+  std::vector<Mechanism> result;
+  result.push_back(Report("no_new_privs", true, "keeps set-user-ID programs from giving privileges back", InChild([] {
+                            if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return kNotSwitched;
+                            return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? kHeld : kNotHeld;
+                          }),
+                          "set"));
+  absl::StatusOr<WorkingDir> directory = WorkingDir::Create();
+  if (directory.ok()) {
+    const Ground ground(*std::move(directory));
+    for (Mechanism& mechanism : LandlockProber(ground).Run()) result.push_back(std::move(mechanism));
+  } else {
+    result.push_back({"landlock.fs", false, true, std::string(directory.status().message()),
+                      "which files may be read, written and executed"});
+  }
+  result.push_back(ProbeSeccomp());
+  result.push_back(Report("pidfd", true, "names a process beyond reuse of its number: ends the right one", InChild([] {
+                            return ::syscall(SYS_pidfd_open, ::getpid(), 0) >= 0 ? kHeld : kNotSwitched;
+                          }),
+                          "opened"));
+  result.push_back(ProbeCloseRange());
+  result.push_back(Report("openat2", false, "opens granted paths through no symbolic link in one call; else a walk does",
+                          InChild([] {
+                            (void)::syscall(SYS_openat2, -1, "", nullptr, 0);
+                            return errno == EINVAL ? kHeld : kNotSwitched;
+                          }),
+                          "answers"));
+  result.push_back(Report("namespaces.user", false, "private /tmp, /proc and network: not used by this version",
+                          InChild([] { return ::unshare(CLONE_NEWUSER) == 0 ? kHeld : kNotSwitched; }), "one was made"));
+  return result;
+}
+
+}  // namespace leash::platform

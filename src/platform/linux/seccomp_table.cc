@@ -1,0 +1,220 @@
+#include "platform/linux/seccomp_table.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+
+namespace leash::platform {
+namespace {
+
+constexpr std::uint64_t kInt = 0xffffffffULL;  // an argument that the kernel reads as 32 bits
+
+constexpr ArgCondition IntIs(unsigned index, std::uint64_t value) {
+  return {ArgTest::kMaskedEqual, index, kInt, value & kInt};
+}
+// All bits of `bits` set.
+constexpr ArgCondition HasBits(unsigned index, std::uint64_t bits) { return {ArgTest::kMaskedEqual, index, bits, bits}; }
+constexpr ArgCondition NotZero(unsigned index) { return {ArgTest::kNotEqual, index, 0, 0}; }
+
+// -- sockets ---------------------------------------------------------------------------------------------------------
+
+// socketpair(2) has no address and reaches nobody; but a datagram pair can be sent from to any path, so only the
+// connected kinds remain. Written as what is refused: every type but 1 and 5, by its low bits.
+constexpr std::uint64_t kTypeMask = 0xf;
+constexpr SyscallRule kSockets[] = {
+    {"socket", EPERM},
+    {"socketpair", EPERM, {ArgTest::kNotEqual, 0, 0, AF_UNIX}},
+    {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, 0}},
+    {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_DGRAM}},
+    {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RAW}},
+    {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RDM}},
+    {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, 0x8, 0x8}},
+    {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, 0x6, 0x6}},
+    // A socket that was inherited as a standard stream stays the stream that it was.
+    {"connect", EPERM},
+    {"bind", EPERM},
+    {"listen", EPERM},
+    {"accept", EPERM},
+    {"accept4", EPERM},
+    {"sendto", EPERM, NotZero(4)},
+    {"sendto", EPERM, HasBits(3, MSG_FASTOPEN)},
+    {"sendmsg", EPERM, HasBits(2, MSG_FASTOPEN)},
+    {"sendmmsg", EPERM, HasBits(3, MSG_FASTOPEN)},
+};
+
+// -- ways around this filter -----------------------------------------------------------------------------------------
+
+constexpr SyscallRule kRings[] = {
+    // ENOSYS: programs that can use them fall back.
+    {"io_uring_setup", ENOSYS},
+    {"io_uring_enter", ENOSYS},
+    {"io_uring_register", ENOSYS},
+};
+
+// clone3 hides its flags behind a pointer, which a filter cannot follow: libc falls back to clone.
+constexpr SyscallRule kNamespaces[] = {
+    {"clone3", ENOSYS},
+    {"clone", EPERM, HasBits(0, CLONE_NEWUSER)},
+    {"clone", EPERM, HasBits(0, CLONE_NEWNS)},
+    {"clone", EPERM, HasBits(0, CLONE_NEWPID)},
+    {"clone", EPERM, HasBits(0, CLONE_NEWNET)},
+    {"clone", EPERM, HasBits(0, CLONE_NEWIPC)},
+    {"clone", EPERM, HasBits(0, CLONE_NEWUTS)},
+    {"clone", EPERM, HasBits(0, CLONE_NEWCGROUP)},
+    {"unshare", EPERM, HasBits(0, CLONE_NEWUSER)},
+    {"unshare", EPERM, HasBits(0, CLONE_NEWNS)},
+    {"unshare", EPERM, HasBits(0, CLONE_NEWPID)},
+    {"unshare", EPERM, HasBits(0, CLONE_NEWNET)},
+    {"unshare", EPERM, HasBits(0, CLONE_NEWIPC)},
+    {"unshare", EPERM, HasBits(0, CLONE_NEWUTS)},
+    {"unshare", EPERM, HasBits(0, CLONE_NEWCGROUP)},
+    {"unshare", EPERM, HasBits(0, CLONE_NEWTIME)},
+    {"setns", EPERM},
+};
+
+constexpr SyscallRule kMounts[] = {
+    {"mount", EPERM},         {"umount", EPERM},     {"umount2", EPERM},         {"pivot_root", EPERM},
+    {"chroot", EPERM},        {"fsopen", EPERM},     {"fsconfig", EPERM},        {"fsmount", EPERM},
+    {"fspick", EPERM},        {"open_tree", EPERM},  {"move_mount", EPERM},      {"mount_setattr", EPERM},
+    {"quotactl", EPERM},      {"quotactl_fd", EPERM}, {"statmount", EPERM},      {"listmount", EPERM},
+    {"open_by_handle_at", EPERM}, {"fanotify_init", EPERM}, {"fanotify_mark", EPERM},
+    {"open_tree_attr", EPERM},
+};
+
+// -- other processes -------------------------------------------------------------------------------------------------
+
+constexpr SyscallRule kProcesses[] = {
+    {"ptrace", EPERM},
+    {"process_vm_readv", EPERM},
+    {"process_vm_writev", EPERM},
+    {"process_madvise", EPERM},
+    {"process_mrelease", EPERM},
+    {"pidfd_getfd", EPERM},
+    {"kcmp", EPERM},
+    {"get_robust_list", EPERM, NotZero(0)},
+    {"move_pages", EPERM, NotZero(0)},
+    {"migrate_pages", EPERM, NotZero(0)},
+    // Landlock scopes signals but not these. Zero is the caller itself.
+    {"prlimit64", EPERM, NotZero(0)},
+    {"setpriority", EPERM, NotZero(0)},
+    {"setpriority", EPERM, NotZero(1)},
+    {"ioprio_set", EPERM, NotZero(1)},
+    {"ioprio_set", EPERM, {ArgTest::kNotEqual, 0, 0, 1}},
+    {"sched_setaffinity", EPERM, NotZero(0)},
+    {"sched_setscheduler", EPERM, NotZero(0)},
+    {"sched_setparam", EPERM, NotZero(0)},
+    {"sched_setattr", EPERM, NotZero(0)},
+};
+
+// The mark by which leash finds what descends from a command (membership.h): nobody else sets this limit.
+constexpr SyscallRule kMark[] = {
+    {"setrlimit", EPERM, IntIs(0, RLIMIT_RTTIME)},
+    {"prlimit64", EPERM, IntIs(1, RLIMIT_RTTIME), NotZero(2)},
+};
+
+constexpr SyscallRule kSharedIpc[] = {
+    {"shmget", EPERM}, {"shmat", EPERM},  {"shmctl", EPERM}, {"shmdt", EPERM},   {"msgget", EPERM},
+    {"msgsnd", EPERM}, {"msgrcv", EPERM}, {"msgctl", EPERM}, {"semget", EPERM},  {"semop", EPERM},
+    {"semctl", EPERM}, {"semtimedop", EPERM}, {"ipc", EPERM}, {"mq_open", EPERM}, {"mq_unlink", EPERM},
+};
+
+constexpr SyscallRule kKeys[] = {{"add_key", EPERM}, {"request_key", EPERM}, {"keyctl", EPERM}};
+
+// -- the kernel's own surface ----------------------------------------------------------------------------------------
+
+constexpr SyscallRule kKernel[] = {
+    {"bpf", EPERM},
+    {"perf_event_open", EPERM},
+    {"userfaultfd", EPERM},
+    {"init_module", EPERM},
+    {"finit_module", EPERM},
+    {"delete_module", EPERM},
+    {"create_module", EPERM},
+    {"kexec_load", EPERM},
+    {"kexec_file_load", EPERM},
+    {"reboot", EPERM},
+    {"swapon", EPERM},
+    {"swapoff", EPERM},
+    {"acct", EPERM},
+    {"syslog", EPERM},
+    {"settimeofday", EPERM},
+    {"clock_settime", EPERM},
+    {"clock_adjtime", EPERM},
+    {"adjtimex", EPERM},
+    {"sethostname", EPERM},
+    {"setdomainname", EPERM},
+    {"iopl", EPERM},
+    {"ioperm", EPERM},
+    {"modify_ldt", EPERM},
+    {"vm86", EPERM},
+    {"vm86old", EPERM},
+    {"uselib", EPERM},
+    {"vhangup", EPERM},
+    {"nfsservctl", EPERM},
+    {"lookup_dcookie", EPERM},
+    {"_sysctl", EPERM},
+    {"sysfs", EPERM},
+    {"ustat", EPERM},
+    {"lsm_set_self_attr", EPERM},
+};
+
+// -- terminal, files, execution --------------------------------------------------------------------------------------
+
+constexpr std::uint64_t kTiocsetd = 0x5423;
+constexpr SyscallRule kTerminal[] = {
+    {"ioctl", EPERM, IntIs(1, TIOCSTI)},
+    {"ioctl", EPERM, IntIs(1, TIOCLINUX)},
+    {"ioctl", EPERM, IntIs(1, TIOCCONS)},
+    {"ioctl", EPERM, IntIs(1, kTiocsetd)},
+};
+
+constexpr SyscallRule kModes[] = {
+    {"chmod", EPERM, HasBits(1, S_ISUID)},    {"chmod", EPERM, HasBits(1, S_ISGID)},
+    {"fchmod", EPERM, HasBits(1, S_ISUID)},   {"fchmod", EPERM, HasBits(1, S_ISGID)},
+    {"fchmodat", EPERM, HasBits(2, S_ISUID)}, {"fchmodat", EPERM, HasBits(2, S_ISGID)},
+    {"fchmodat2", EPERM, HasBits(2, S_ISUID)}, {"fchmodat2", EPERM, HasBits(2, S_ISGID)},
+    {"creat", EPERM, HasBits(1, S_ISUID)},    {"creat", EPERM, HasBits(1, S_ISGID)},
+    {"open", EPERM, HasBits(1, O_CREAT), HasBits(2, S_ISUID)},
+    {"open", EPERM, HasBits(1, O_CREAT), HasBits(2, S_ISGID)},
+    {"openat", EPERM, HasBits(2, O_CREAT), HasBits(3, S_ISUID)},
+    {"openat", EPERM, HasBits(2, O_CREAT), HasBits(3, S_ISGID)},
+    {"mknod", EPERM, HasBits(1, S_ISUID)},    {"mknod", EPERM, HasBits(1, S_ISGID)},
+    {"mknodat", EPERM, HasBits(2, S_ISUID)},  {"mknodat", EPERM, HasBits(2, S_ISGID)},
+};
+
+// EOPNOTSUPP: copying programs take it for a file system without attributes and go on.
+constexpr SyscallRule kAttributes[] = {
+    {"setxattr", EOPNOTSUPP},    {"lsetxattr", EOPNOTSUPP},    {"fsetxattr", EOPNOTSUPP},
+    {"setxattrat", EOPNOTSUPP},  {"removexattr", EOPNOTSUPP},  {"lremovexattr", EOPNOTSUPP},
+    {"fremovexattr", EOPNOTSUPP}, {"removexattrat", EOPNOTSUPP}, {"file_setattr", EOPNOTSUPP},
+};
+
+constexpr SyscallRule kExecution[] = {{"execveat", EPERM, HasBits(4, AT_EMPTY_PATH)}};
+
+constexpr SyscallGroup kTable[] = {
+    {"sockets", "no network: sockets of every family, and addresses on those that were inherited", kSockets, true},
+    {"asynchronous rings", "io_uring makes system calls that no filter sees", kRings},
+    {"namespaces", "a new user namespace gives capabilities and with them kernel surface", kNamespaces},
+    {"mounts and handles", "a changed mount tree or an opened handle is a path that Landlock did not judge", kMounts},
+    {"other processes", "memory, descriptors, limits and priorities of processes outside", kProcesses},
+    {"membership mark", "descendants are found by a limit that they cannot change", kMark},
+    {"shared IPC", "System V and POSIX queues, semaphores and memory are shared with the host", kSharedIpc},
+    {"kernel keyrings", "keys of the user's session", kKeys},
+    {"kernel surface", "administration, tracing and interfaces that programs do not need", kKernel},
+    {"terminal injection", "typing into the terminal of whoever started leash", kTerminal},
+    {"set-ID modes", "a set-user-ID file made inside would act outside", kModes},
+    {"file attributes", "attributes change on files that Landlock only lets be read", kAttributes},
+    {"execution by descriptor", "running a file that has no path", kExecution},
+};
+
+}  // namespace
+
+std::span<const SyscallGroup> SyscallTable() { return kTable; }
+
+}  // namespace leash::platform
