@@ -117,4 +117,11 @@ class Child {
   std::shared_ptr<core::ChildState> state_;
 };
 
+// For a process whose only business is running commands, as `leash run` is: makes it the parent of processes that its
+// commands orphan, in place of init (PR_SET_CHILD_SUBREAPER, Linux 3.4). Closing a sandbox then sees at once that
+// nothing is left. It holds for the whole process, whose duty it becomes to call ReapOrphans() on SIGCHLD.
+void AdoptOrphans();
+// Reaps every child that has ended, up to the one that `except` stands for.
+void ReapOrphans(const Child& except);
+
 }  // namespace leash

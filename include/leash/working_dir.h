@@ -13,8 +13,8 @@ namespace leash {
 // link planted in its place, is never used. The temporary directory is $TMPDIR when it is absolute and safe (the
 // user's own or sticky), else /tmp; it is outside the project by construction.
 //
-// The owner holds a lock beside `work` for as long as it lives. Create() sweeps directories whose owner has died
-// without removing them (SIGKILL, power loss), and the processes that such an owner left behind.
+// The owner holds a lock on the outer directory for as long as it lives. Create() sweeps directories whose owner has
+// died without removing them (SIGKILL, power loss), and the processes that such an owner left behind.
 //
 // Movable. One thread at a time.
 class WorkingDir {

@@ -12,9 +12,8 @@ namespace leash::base {
 // so that nothing is torn down under a caller at exit. Every method may be called from any thread; callbacks run on
 // the loop's thread and must not block it.
 //
-// Two things need it. Asynchronous calls wait here rather than on a thread each. And processes are started from it:
-// PR_SET_PDEATHSIG(2) fires when the *thread* that made the child ends, so a child must hang on a thread that outlives
-// every caller's.
+// Two things need it. Asynchronous calls and deadlines wait here rather than on a thread each. And processes that a
+// short-lived thread asks for are started from it, since PR_SET_PDEATHSIG(2) ends them with the thread that made them.
 class EventLoop {
  public:
   static EventLoop& Shared();

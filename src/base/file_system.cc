@@ -26,6 +26,13 @@ FileType TypeFromMode(mode_t mode) {
   return FileType::kOther;
 }
 
+FileType TypeOfEntry(DIR* directory, const dirent& entry) {
+  if (entry.d_type != DT_UNKNOWN) return TypeFromMode(static_cast<mode_t>(DTTOIF(entry.d_type)));
+  struct stat info;  // a file system that does not keep types in its directories
+  const bool found = ::fstatat(::dirfd(directory), entry.d_name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+  return found ? TypeFromMode(info.st_mode) : FileType::kOther;
+}
+
 class HostFs final : public FileSystem {
  public:
   std::optional<std::string> Canonical(const std::string& path) const override {
@@ -40,18 +47,18 @@ class HostFs final : public FileSystem {
     return TypeFromMode(info.st_mode);
   }
 
-  absl::StatusOr<std::vector<std::string>> List(const std::string& path) const override {
+  absl::StatusOr<std::vector<DirectoryEntry>> List(const std::string& path) const override {
     const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
     if (directory == nullptr) return ErrnoError(ErrorCode::kIo, errno, fmt::format("cannot list {}", path));
-    std::vector<std::string> names;
+    std::vector<DirectoryEntry> entries;
     errno = 0;
     while (const dirent* entry = ::readdir(directory.get())) {
       const std::string_view name(entry->d_name);
-      if (name != "." && name != "..") names.emplace_back(name);
+      if (name != "." && name != "..") entries.push_back({std::string(name), TypeOfEntry(directory.get(), *entry)});
       errno = 0;
     }
     if (errno != 0) return ErrnoError(ErrorCode::kIo, errno, fmt::format("cannot list {}", path));
-    return names;
+    return entries;
   }
 };
 

@@ -11,6 +11,11 @@ namespace leash::base {
 
 enum class FileType { kDirectory, kRegular, kDevice, kSymlink, kOther };
 
+struct DirectoryEntry {
+  std::string name;
+  FileType type;  // of the entry itself; links are not followed
+};
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -22,8 +27,8 @@ class FileSystem {
   // The type of the file itself; links are not followed.
   virtual std::optional<FileType> TypeOf(const std::string& path) const = 0;
 
-  // The names in a directory, without "." and "..", in no order. Error: the system's reason.
-  virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) const = 0;
+  // What is in a directory, without "." and "..", in no order. Error: the system's reason.
+  virtual absl::StatusOr<std::vector<DirectoryEntry>> List(const std::string& path) const = 0;
 };
 
 // The machine's own. Lives forever; every method may be called from any thread.

@@ -68,6 +68,9 @@ class Backend {
                                                                    const std::string& canary) = 0;
   // Ends what a sandbox of that id left behind when its owner died.
   virtual absl::Status KillLeftovers(std::uint64_t id) = 0;
+  // See leash::AdoptOrphans and leash::ReapOrphans.
+  virtual void AdoptOrphans() = 0;
+  virtual void ReapOrphans(pid_t except) = 0;
   virtual std::vector<Mechanism> Probe() = 0;
   virtual std::vector<SystemCallNote> SystemCallNotes(const Plan& plan) = 0;
 };

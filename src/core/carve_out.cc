@@ -63,7 +63,9 @@ class Carver {
     const Rights own = RightsOf(node, inherited);
     const Rights floor = Floor(node, inherited);
     const Rights here = Or(granted, floor);
-    if (Adds(own, granted) && (path == "/" || files_.TypeOf(path).has_value())) {
+    // A rule that opens something was made from something that exists. A directory in between may only be the way to
+    // a closed name that does not exist yet.
+    if (Adds(own, granted) && (node.rule != nullptr || files_.TypeOf(path).has_value())) {
       if (Adds(floor, granted)) grants_.push_back({path, floor.access, floor.device, false});
       if (Adds(own, here)) GrantSiblings(node, path, own);
     }
@@ -71,14 +73,12 @@ class Carver {
   }
 
   void GrantSiblings(const Node& node, const std::string& path, Rights own) {
-    const auto names = files_.List(path);
-    if (!names.ok()) return;  // not ours to list: then its children stay closed
-    for (const std::string& name : *names) {
-      if (node.children.contains(name)) continue;
-      const std::string child = base::JoinPath(path, name);
-      const auto type = files_.TypeOf(child);
+    const auto entries = files_.List(path);
+    if (!entries.ok()) return;  // not ours to list: then its children stay closed
+    for (const base::DirectoryEntry& entry : *entries) {
       // What a link leads to has a path of its own, and its own rule.
-      if (type.has_value() && *type != base::FileType::kSymlink) grants_.push_back({child, own.access, own.device, true});
+      if (entry.type == base::FileType::kSymlink || node.children.contains(entry.name)) continue;
+      grants_.push_back({base::JoinPath(path, entry.name), own.access, own.device, true});
     }
   }
 

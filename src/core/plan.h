@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,7 +22,8 @@ struct PathRule {
   std::string path;  // canonical and absolute; a protected or denied path need not exist
   Access access = Access::kNone;
   RuleKind kind = RuleKind::kTier;
-  std::string reason;   // for people: "protect_credentials", "granted", "system libraries"
+  // For people: "protect_credentials", "granted", "system libraries". Static text, never owned.
+  std::string_view reason;
   bool device = false;  // device-specific ioctl(2) as well, for nodes opened below this path
 
   bool operator==(const PathRule&) const = default;

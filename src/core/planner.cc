@@ -33,10 +33,16 @@ class RuleSet {
     }
   }
 
-  bool HasGrantAbove(std::string_view path) const {
-    return std::any_of(rules_.begin(), rules_.end(), [&](const auto& entry) {
-      return entry.second.access != Access::kNone && base::IsAtOrBelow(path, entry.first);
-    });
+  // A rule that takes access away. Where nothing is open it has nothing to take, and is left out.
+  void Close(PathRule rule) {
+    if (IsOpen(rule.path) || rule.kind == RuleKind::kDeny) Add(std::move(rule));
+  }
+
+  // By the rules so far: the one at `path`, else the nearest above.
+  bool IsOpen(std::string_view path) const {
+    const auto at = rules_.find(path);
+    const PathRule* rule = at != rules_.end() ? &at->second : Above(path);
+    return rule != nullptr && rule->access != Access::kNone;
   }
 
   // Done with the tier: an opening inside an opening adds to it (/etc/localtime leads into /usr, which may be run).
@@ -90,11 +96,12 @@ class Planner {
     plan_.scratch_dir = host_.scratch_dir;
     plan_.accept_degraded_kernel = config_.accept_degraded_kernel;
     AddTier();
-    AddProtections();
     AddDevices();
     LEASH_RETURN_IF_ERROR(AddDirectories());
     LEASH_RETURN_IF_ERROR(AddGrants());
     LEASH_RETURN_IF_ERROR(AddDenials());
+    // Last: they close only what something before has opened.
+    AddProtections();
     CloseScratchOfOthers();
     plan_.rules = rules_.Take();
     LEASH_RETURN_IF_ERROR(PlanEnvironment());
@@ -106,66 +113,86 @@ class Planner {
   }
 
  private:
-  // The names that a path with a trailing '*' stands for; the path itself without one.
-  std::vector<std::string> Expand(std::string_view pattern) const {
+  // Calls `use` with the path that `pattern` stands for: itself, with "~" replaced; or each name that a trailing '*'
+  // matches.
+  template <typename Use>
+  void Expand(std::string_view pattern, const Use& use) {
     std::string path(pattern);
     if (path.starts_with('~')) {
-      if (host_.home.empty()) return {};
-      path.replace(0, 1, host_.home == "/" ? "" : host_.home);
-      if (path.empty()) path = "/";
+      if (host_.home.empty()) return;
+      path.replace(0, 1, host_.home);
     }
-    if (!path.ends_with('*')) return {path};
+    if (!path.ends_with('*')) return use(path);
     path.pop_back();
     const std::string directory(base::ParentOf(path));
-    const std::string prefix = path.substr(path.rfind('/') + 1);
-    std::vector<std::string> paths;
-    const auto names = host_.files->List(directory);
-    if (!names.ok()) return {};
-    for (const std::string& name : *names) {
-      if (name.starts_with(prefix)) paths.push_back(base::JoinPath(directory, name));
+    const std::string_view prefix = std::string_view(path).substr(path.rfind('/') + 1);
+    const auto* entries = Listing(directory);
+    if (entries == nullptr) return;
+    for (const base::DirectoryEntry& entry : *entries) {
+      if (entry.name.starts_with(prefix)) use(base::JoinPath(directory, entry.name));
     }
-    return paths;
+  }
+
+  // Each directory is listed once. Null: it cannot be listed.
+  const std::vector<base::DirectoryEntry>* Listing(const std::string& directory) {
+    const auto [found, fresh] = listings_.try_emplace(directory);
+    if (fresh) {
+      if (auto entries = host_.files->List(directory); entries.ok()) found->second = *std::move(entries);
+    }
+    return found->second.has_value() ? &*found->second : nullptr;
   }
 
   // The canonical form of `path`, except that the last component is not followed. Costs nothing for a directory that
   // was met before: the tables name many files in few directories.
-  std::string CanonicalName(const std::string& path) {
-    if (path == "/") return path;
-    return base::JoinPath(CanonicalDirectory(std::string(base::ParentOf(path))), path.substr(path.rfind('/') + 1));
+  std::string CanonicalName(std::string_view path) {
+    if (path == "/") return "/";
+    const std::string_view directory = base::ParentOf(path);
+    auto known = canonical_.find(directory);
+    if (known == canonical_.end()) {
+      std::string canonical = base::CanonicalPrefix(*host_.files, std::string(directory));
+      known = canonical_.emplace(directory, std::move(canonical)).first;
+    }
+    return base::JoinPath(known->second, path.substr(path.rfind('/') + 1));
   }
 
   // A rule on an existing path, under its canonical name.
-  void AddExisting(std::string_view pattern, Access access, RuleKind kind, const std::string& reason, bool device) {
-    for (const std::string& path : Expand(pattern)) {
+  void AddExisting(std::string_view pattern, Access access, RuleKind kind, std::string_view reason, bool device) {
+    Expand(pattern, [&](const std::string& path) {
       std::optional<std::string> name = CanonicalName(path);
       const auto type = host_.files->TypeOf(*name);
-      if (!type.has_value()) continue;
+      if (!type.has_value()) return;
       if (type == base::FileType::kSymlink) name = host_.files->Canonical(*name);
       if (name.has_value()) rules_.Add({*std::move(name), access, kind, reason, device});
-    }
+    });
   }
 
   // A closed path: both the name and what it leads to, existing or not.
-  void AddClosed(std::string_view pattern, RuleKind kind, const std::string& reason) {
-    for (const std::string& path : Expand(pattern)) {
+  void AddClosed(std::string_view pattern, RuleKind kind, std::string_view reason) {
+    Expand(pattern, [&](const std::string& path) {
+      if (kind == RuleKind::kProtection && IsMissingInClosedHome(path)) return;
       const std::string name = CanonicalName(path);
-      rules_.Add({name, Access::kNone, kind, reason, false});
+      rules_.Close({name, Access::kNone, kind, reason, false});
       if (host_.files->TypeOf(name) == base::FileType::kSymlink) {
-        rules_.Add({base::CanonicalPrefix(*host_.files, name), Access::kNone, kind, reason, false});
+        rules_.Close({base::CanonicalPrefix(*host_.files, name), Access::kNone, kind, reason, false});
       }
-    }
+    });
   }
 
-  const std::string& CanonicalDirectory(const std::string& directory) {
-    const auto [found, fresh] = canonical_.try_emplace(directory);
-    if (fresh) found->second = base::CanonicalPrefix(*host_.files, directory);
-    return found->second;
+  // Most protected paths do not exist, in a home directory that nothing opens. One listing tells, where asking for
+  // each would take as long as the rest of the plan.
+  bool IsMissingInClosedHome(std::string_view path) {
+    if (host_.home.empty() || path.size() <= host_.home.size() + 1 || !base::IsAtOrBelow(path, host_.home)) return false;
+    if (rules_.IsOpen(host_.home)) return false;
+    const auto* entries = Listing(host_.home);
+    const std::string_view first = base::Components(path.substr(host_.home.size())).front();
+    return entries != nullptr && std::none_of(entries->begin(), entries->end(),
+                                              [&](const base::DirectoryEntry& entry) { return entry.name == first; });
   }
 
   void AddTier() {
     const auto add = [&](std::span<const TierPath> table) {
       for (const TierPath& row : table) {
-        AddExisting(row.path, row.access, RuleKind::kTier, std::string(row.why), row.device);
+        AddExisting(row.path, row.access, RuleKind::kTier, row.why, row.device);
       }
     };
     if (config_.isolation == Isolation::kPermissive) return add(host_.profile->permissive);
@@ -176,14 +203,14 @@ class Planner {
 
   void AddProtections() {
     for (const ProtectedPath& row : host_.profile->protections) {
-      if (config_.security.*row.flag) AddClosed(row.path, RuleKind::kProtection, std::string(row.flag_name));
+      if (config_.security.*row.flag) AddClosed(row.path, RuleKind::kProtection, row.flag_name);
     }
   }
 
   void AddDevices() {
     for (const DevicePath& row : host_.profile->devices) {
       if (!(config_.security.*row.flag)) continue;
-      AddExisting(row.path, row.access, RuleKind::kGrant, std::string(row.flag_name), row.device);
+      AddExisting(row.path, row.access, RuleKind::kGrant, row.flag_name, row.device);
     }
   }
 
@@ -222,7 +249,7 @@ class Planner {
 
   absl::Status AddDirectories() {
     rules_.Add({host_.scratch_dir, Access::kReadWrite, RuleKind::kGrant, "scratch directory", false});
-    // What stands beside the scratch directory (its owner's lock) is leash's. Permissive leaves it open: closing it
+    // What holds the scratch directory (and its owner's lock) is leash's. Permissive leaves it open: closing it
     // would close its parents to new names as well.
     if (config_.isolation != Isolation::kPermissive) {
       rules_.Add({std::string(base::ParentOf(host_.scratch_dir)), Access::kNone, RuleKind::kDeny, "leash's own", false});
@@ -265,12 +292,9 @@ class Planner {
 
   // Somebody who grants the temporary directory does not mean the other sandboxes in it.
   void CloseScratchOfOthers() {
-    const std::string own(base::ParentOf(host_.scratch_dir));
-    const std::string root(base::ParentOf(own));
-    if (config_.isolation == Isolation::kPermissive || !rules_.HasGrantAbove(root)) return;
-    for (const std::string& path : Expand(base::JoinPath(root, "leash-*"))) {
-      if (path != own) rules_.Add({path, Access::kNone, RuleKind::kProtection, "another sandbox", false});
-    }
+    const std::string root(base::ParentOf(base::ParentOf(host_.scratch_dir)));
+    if (config_.isolation == Isolation::kPermissive || !rules_.IsOpen(root)) return;
+    AddClosed(base::JoinPath(root, "leash-*"), RuleKind::kProtection, "another sandbox");
   }
 
   absl::Status PlanEnvironment() {
@@ -321,7 +345,8 @@ class Planner {
   const SandboxConfig& config_;
   const HostFacts& host_;
   RuleSet rules_;
-  std::map<std::string, std::string> canonical_;
+  std::map<std::string, std::string, std::less<>> canonical_;
+  std::map<std::string, std::optional<std::vector<base::DirectoryEntry>>> listings_;
   Plan plan_;
 };
 

@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "base/event_loop.h"
 #include "base/status.h"
+#include "core/backend.h"
 #include "core/child_state.h"
 #include "core/output_collector.h"
 #include "leash/command.h"
@@ -121,5 +122,8 @@ absl::StatusOr<std::size_t> Child::ReadStderr(std::span<char> b) { return ReadFr
 int Child::ReleaseStdin() { return state_->stdin_pipe.release(); }
 int Child::ReleaseStdout() { return state_->stdout_pipe.release(); }
 int Child::ReleaseStderr() { return state_->stderr_pipe.release(); }
+
+void AdoptOrphans() { core::HostBackend().AdoptOrphans(); }
+void ReapOrphans(const Child& except) { core::HostBackend().ReapOrphans(except.Pid()); }
 
 }  // namespace leash

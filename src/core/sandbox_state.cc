@@ -64,7 +64,7 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
   HostFacts host = HostFactsOfProcess(backend.Profile());
   host.scratch_dir = scratch.path();
   LEASH_ASSIGN_OR_RETURN(Plan plan, MakePlan(config, denies_all, host));
-  std::string canary = base::JoinPath(base::ParentOf(scratch.path()), "owner");
+  std::string canary(base::ParentOf(scratch.path()));
   if (Decide(plan, canary) != Access::kNone) canary.clear();
   LEASH_ASSIGN_OR_RETURN(std::unique_ptr<PreparedSandbox> prepared, backend.Prepare(plan, scratch.id(), canary));
   return std::make_shared<SandboxState>(std::move(plan), std::move(scratch), std::move(prepared), config.keep_scratch);

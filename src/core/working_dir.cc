@@ -26,8 +26,8 @@ namespace leash {
 namespace {
 
 constexpr std::string_view kPrefix = "leash-";
-constexpr char kOwner[] = "owner";
 constexpr char kWork[] = "work";
+constexpr char kKept[] = "kept";  // beside work: the sweep leaves this directory alone
 // Younger directories are left alone: their owner may be between making and locking them.
 constexpr int kSweepAgeSeconds = 10;
 
@@ -55,13 +55,12 @@ absl::Status Failed(std::string_view what, const std::string& path) {
   return base::ErrnoError(ErrorCode::kWorkingDirectory, errno, fmt::format("cannot {} {}", what, path));
 }
 
-// The id in an owner file, 0 when it has none.
-unsigned long long ReadId(int fd) {
-  std::array<char, 32> text;
-  const ssize_t size = ::pread(fd, text.data(), text.size(), 0);
+// The id that a directory's name carries, 0 when it is no name of ours. The last bit is set: an id is never 0.
+unsigned long long IdOf(std::string_view name) {
   unsigned long long id = 0;
-  if (size > 0) std::from_chars(text.data(), text.data() + size, id, 16);
-  return id;
+  if (name.size() != kPrefix.size() + 32 || !name.starts_with(kPrefix)) return 0;
+  const char* digits = name.data() + kPrefix.size();
+  return std::from_chars(digits, digits + 16, id, 16).ptr == digits + 16 ? id | 1 : 0;
 }
 
 // Removes `name` below `root` if its owner is dead. The lock decides, never an age or a pid.
@@ -70,11 +69,9 @@ void SweepOne(int root, const std::string& name) {
   const base::UniqueFd outer(::openat(root, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!outer || ::fstat(outer.get(), &info) != 0 || info.st_uid != ::geteuid() || (info.st_mode & 077) != 0) return;
   if (::time(nullptr) - info.st_ctime < kSweepAgeSeconds) return;
-  const base::UniqueFd owner(::openat(outer.get(), kOwner, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!owner || ::flock(owner.get(), LOCK_EX | LOCK_NB) != 0) return;  // kept on purpose, or alive
-  if (const unsigned long long id = ReadId(owner.get()); id != 0) {
-    core::HostBackend().KillLeftovers(id).IgnoreError();
-  }
+  if (::flock(outer.get(), LOCK_EX | LOCK_NB) != 0) return;  // its owner lives
+  if (::faccessat(outer.get(), kKept, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return;
+  core::HostBackend().KillLeftovers(IdOf(name)).IgnoreError();
   const absl::Status removed = base::RemoveContents(outer.get(), name);
   if (removed.ok()) (void)::unlinkat(root, name.c_str(), AT_REMOVEDIR);
   base::Log(base::LogLevel::kInfo, "swept {} of a dead owner: {}", name, removed.ok() ? "removed" : "left in part");
@@ -86,7 +83,7 @@ void Sweep(int root) {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(copy), &::closedir);
   if (directory == nullptr) return;
   while (const dirent* entry = ::readdir(directory.get())) {
-    if (std::string_view(entry->d_name).starts_with(kPrefix)) SweepOne(root, entry->d_name);
+    if (IdOf(entry->d_name) != 0) SweepOne(root, entry->d_name);
   }
 }
 
@@ -97,8 +94,7 @@ struct WorkingDir::Rep {
   std::string path;  // of work
   unsigned long long id = 0;
   base::UniqueFd root;
-  base::UniqueFd outer;
-  base::UniqueFd owner;  // holds the lock
+  base::UniqueFd outer;  // holds the lock
   base::UniqueFd work;
 };
 
@@ -128,17 +124,13 @@ absl::StatusOr<WorkingDir> WorkingDir::Create() {
   rep->name = std::string(kPrefix) + base::RandomName();
   const std::string outer = root + (root == "/" ? "" : "/") + rep->name;
   rep->path = outer + "/" + kWork;
-  rep->id = base::RandomU64() | 1;
+  rep->id = IdOf(rep->name);
   // mkdir(2) never follows a link and fails on any name that exists: with 128 random bits, a collision is an attack.
   if (::mkdirat(rep->root.get(), rep->name.c_str(), 0700) != 0) return Failed("make", outer);
   WorkingDir result(std::move(rep));
   Rep& r = *result.rep_;
   r.outer.reset(::openat(r.root.get(), r.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!r.outer) return Failed("open", outer);
-  r.owner.reset(::openat(r.outer.get(), kOwner, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!r.owner || ::flock(r.owner.get(), LOCK_EX | LOCK_NB) != 0) return Failed("lock", outer);
-  const std::string id = fmt::format("{:x}\n", r.id);
-  if (::write(r.owner.get(), id.data(), id.size()) != static_cast<ssize_t>(id.size())) return Failed("write in", outer);
+  if (!r.outer || ::flock(r.outer.get(), LOCK_EX | LOCK_NB) != 0) return Failed("lock", outer);
   if (::mkdirat(r.outer.get(), kWork, 0700) != 0) return Failed("make", r.path);
   r.work.reset(::openat(r.outer.get(), kWork, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!r.work) return Failed("open", r.path);
@@ -153,7 +145,8 @@ unsigned long long WorkingDir::id() const { return rep_->id; }
 
 absl::Status WorkingDir::Keep() {
   if (rep_ == nullptr) return absl::OkStatus();
-  if (::unlinkat(rep_->outer.get(), kOwner, 0) != 0) return Failed("keep", rep_->path);
+  const base::UniqueFd kept(::openat(rep_->outer.get(), kKept, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!kept) return Failed("keep", rep_->path);
   rep_.reset();
   return absl::OkStatus();
 }
@@ -161,9 +154,11 @@ absl::Status WorkingDir::Keep() {
 absl::Status WorkingDir::Remove() {
   const std::unique_ptr<Rep> rep = std::move(rep_);
   if (rep == nullptr || !rep->outer) return absl::OkStatus();
-  // The work first, so that a removal that is cut short leaves the owner file for the next sweep.
-  if (rep->work) LEASH_RETURN_IF_ERROR(base::RemoveContents(rep->work.get(), rep->path));
-  LEASH_RETURN_IF_ERROR(base::RemoveContents(rep->outer.get(), rep->name));
+  // Most commands leave nothing behind: then two calls do.
+  if (::unlinkat(rep->outer.get(), kWork, AT_REMOVEDIR) != 0) {
+    if (rep->work) LEASH_RETURN_IF_ERROR(base::RemoveContents(rep->work.get(), rep->path));
+    LEASH_RETURN_IF_ERROR(base::RemoveContents(rep->outer.get(), rep->name));
+  }
   if (::unlinkat(rep->root.get(), rep->name.c_str(), AT_REMOVEDIR) != 0) return Failed("remove", rep->path);
   return absl::OkStatus();
 }

@@ -4,13 +4,16 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <functional>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -139,9 +142,16 @@ class ChildStack {
   void* base_;
 };
 
+// PR_SET_PDEATHSIG(2) follows the thread that made the child, so that must be one which lasts as long as the process:
+// the main thread, or leash's own. (A program that ends its main thread alone ends the children it started there.)
+void OnLastingThread(const std::function<void()>& task) {
+  if (::syscall(SYS_gettid) == ::getpid()) return task();
+  base::EventLoop::Shared().RunSync(task);
+}
+
 int EnterChild(void* order) { RunLaunchChild(static_cast<LaunchOrder*>(order)); }
 
-// Starts the child and returns once it has executed its program or failed. On the loop thread: see EventLoop.
+// Starts the child and returns once it has executed its program or failed.
 // The memory is shared until then (CLONE_VM), which makes starting cost the same from a host of any size.
 absl::StatusOr<std::pair<pid_t, base::UniqueFd>> Launch(LaunchOrder& order) {
   const ChildStack stack;
@@ -174,12 +184,21 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   return pointers;
 }
 
+// A reaper of orphans (AdoptOrphans) without a child has no descendants at all: what lives of a command is a child of
+// something that lives, and so in the end a child of the reaper.
+bool HasNoDescendants() {
+  int reaper = 0;
+  siginfo_t info;
+  return ::prctl(PR_GET_CHILD_SUBREAPER, &reaper, 0, 0, 0) == 0 && reaper == 1 &&
+         ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 && errno == ECHILD;
+}
+
 class LinuxSandbox final : public core::PreparedSandbox {
  public:
   LinuxSandbox(core::Plan plan, std::uint64_t id, std::string canary, LandlockFeatures features, base::UniqueFd ruleset,
-               base::UniqueFd start_dir, const std::vector<sock_filter>* filter)
+               base::UniqueFd start_dir)
       : plan_(std::move(plan)), id_(id), canary_(std::move(canary)), features_(features), ruleset_(std::move(ruleset)),
-        start_dir_(std::move(start_dir)), filter_(filter) {}
+        start_dir_(std::move(start_dir)), filter_(SeccompFilter({plan_.network_denied})) {}
 
   absl::StatusOr<std::unique_ptr<core::Process>> Spawn(const core::SpawnRequest& request) override {
     const Mark mark = Mark::OfCommand(id_, next_number_.fetch_add(1, std::memory_order_relaxed));
@@ -205,7 +224,7 @@ class LinuxSandbox final : public core::PreparedSandbox {
     }
     order.ruleset = ruleset_.get();
     order.restrict_flags = features_.restrict_flags;
-    order.filter = {static_cast<unsigned short>(filter_->size()), const_cast<sock_filter*>(filter_->data())};
+    order.filter = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
     for (const LimitValue& limit : limits) order.limits[order.limit_count++] = limit;
     order.new_session = !plan_.keep_terminal;
     order.drop_capabilities = true;
@@ -215,7 +234,7 @@ class LinuxSandbox final : public core::PreparedSandbox {
 
     absl::StatusOr<std::pair<pid_t, base::UniqueFd>> started =
         base::Error(ErrorCode::kSpawnFailed, "the command was not started");
-    base::EventLoop::Shared().RunSync([&] { started = Launch(order); });
+    OnLastingThread([&] { started = Launch(order); });
     if (!started.ok()) return started.status();
     base::Log(base::LogLevel::kInfo, "started {} as process {}", request.program, started->first);
     return std::make_unique<LinuxProcess>(started->first, std::move(started->second), order.new_session, mark);
@@ -223,6 +242,7 @@ class LinuxSandbox final : public core::PreparedSandbox {
 
   absl::Status KillAll() override {
     if (next_number_.load(std::memory_order_relaxed) == 0) return absl::OkStatus();  // nothing was ever started
+    if (HasNoDescendants()) return absl::OkStatus();
     return KillMarked(Mark::OfSandbox(id_), kKillPatience);
   }
 
@@ -233,7 +253,7 @@ class LinuxSandbox final : public core::PreparedSandbox {
   const LandlockFeatures features_;
   const base::UniqueFd ruleset_;
   const base::UniqueFd start_dir_;
-  const std::vector<sock_filter>* const filter_;
+  const std::span<const sock_filter> filter_;
   std::atomic<std::uint64_t> next_number_ = 0;
 };
 
@@ -245,14 +265,24 @@ class LinuxBackend final : public core::Backend {
                                                                  const std::string& canary) override {
     const LandlockFeatures features = DetectLandlock();
     LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
-    LEASH_ASSIGN_OR_RETURN(const std::vector<sock_filter>* filter, SeccompFilter({plan.network_denied}));
     LEASH_ASSIGN_OR_RETURN(base::UniqueFd ruleset,
                            MakeRuleset(features, core::CarveOut(plan.rules, base::HostFileSystem())));
     LEASH_ASSIGN_OR_RETURN(base::UniqueFd start_dir, base::OpenCanonical(plan.start_dir));
-    return std::make_unique<LinuxSandbox>(plan, id, canary, features, std::move(ruleset), std::move(start_dir), filter);
+    return std::make_unique<LinuxSandbox>(plan, id, canary, features, std::move(ruleset), std::move(start_dir));
   }
 
   absl::Status KillLeftovers(std::uint64_t id) override { return KillMarked(Mark::OfSandbox(id), kKillPatience); }
+
+  void AdoptOrphans() override { (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+  void ReapOrphans(pid_t except) override {
+    siginfo_t info = {};
+    // Looks first and reaps then: the one that is waited for elsewhere must keep its status.
+    while (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 && info.si_pid != except) {
+      ::waitpid(info.si_pid, nullptr, 0);
+      info = {};
+    }
+  }
 
   std::vector<Mechanism> Probe() override { return ProbeLinux(); }
 

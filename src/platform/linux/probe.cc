@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -205,16 +206,14 @@ class LandlockProber {
 };
 
 Mechanism ProbeSeccomp() {
-  const auto filter = SeccompFilter({true});
+  const std::span<const sock_filter> filter = SeccompFilter({true});
   const auto enforce = [&] {
-    if (!filter.ok()) return false;
-    const sock_fprog program = {static_cast<unsigned short>((*filter)->size()),
-                                const_cast<sock_filter*>((*filter)->data())};
+    const sock_fprog program = {static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
     return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
   };
   return Report("seccomp.filter", true, "which system calls may be made: sockets, namespaces, mounts, tracing, injection",
                 Try(enforce, [] { return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); }, EPERM),
-                fmt::format("{} instructions: allowed before, refused after", filter.ok() ? (*filter)->size() : 0));
+                fmt::format("{} instructions: allowed before, refused after", filter.size()));
 }
 
 Mechanism ProbeCloseRange() {
