@@ -16,9 +16,9 @@ namespace leash {
 // is about execve(2) of the file itself; an interpreter that may read the file can still be told to run it.
 enum class Access : std::uint8_t {
   kNone = 0,
-  kRead = 1,               // open for reading, list directories
-  kReadWrite = 1 | 2,      // also create, write, truncate, rename, remove
-  kReadExecute = 1 | 4,    // also execve(2)
+  kRead = 1,             // open for reading, list directories
+  kReadWrite = 1 | 2,    // also create, write, truncate, rename, remove
+  kReadExecute = 1 | 4,  // also execve(2)
   kReadWriteExecute = 7,
 };
 

@@ -7,7 +7,7 @@
 namespace leash {
 
 struct Mechanism {
-  std::string name;      // "landlock.fs", "seccomp.filter", ...
+  std::string name;  // "landlock.fs", "seccomp.filter", ...
   bool available = false;
   bool required = false;  // leash refuses to run without it
   std::string detail;     // the version found, or why it is not available

@@ -63,7 +63,7 @@ class AllowList {
 
  private:
   struct Pattern {
-    std::string host;        // without the "*."
+    std::string host;  // without the "*."
     bool subdomains = false;
     std::uint16_t port = 0;  // 0: any
   };
@@ -75,7 +75,7 @@ class AllowList {
 
 // A function that decides: bool(const NetworkRequest&), called from any thread.
 template <typename F>
-  requires std::predicate<const F&, const NetworkRequest&>
+requires std::predicate<const F&, const NetworkRequest&>
 class CustomPolicy {
  public:
   static constexpr bool kDeniesAll = false;

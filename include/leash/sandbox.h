@@ -34,11 +34,7 @@ template <NetworkPolicy N = DenyAll>
 class Sandbox {
  public:
   // The default tier with every protection and no network.
-  static absl::StatusOr<Sandbox> Create()
-    requires std::is_default_constructible_v<N>
-  {
-    return Create(ConfigFor<N>{});
-  }
+  static absl::StatusOr<Sandbox> Create() requires std::is_default_constructible_v<N> { return Create(ConfigFor<N>{}); }
 
   static absl::StatusOr<Sandbox> Create(const ConfigFor<N>& config) {
     if constexpr (requires { config.network.status(); }) {

@@ -26,8 +26,8 @@ std::string ErrnoText(int error);
 #define LEASH_STATUS_CONCAT_(a, b) a##b
 #define LEASH_STATUS_CONCAT(a, b) LEASH_STATUS_CONCAT_(a, b)
 
-#define LEASH_RETURN_IF_ERROR(expression)                  \
-  do {                                                     \
+#define LEASH_RETURN_IF_ERROR(expression)                                                     \
+  do {                                                                                        \
     if (absl::Status leash_status_ = (expression); !leash_status_.ok()) return leash_status_; \
   } while (false)
 

@@ -19,8 +19,8 @@ constexpr TierName kTierNames[] = {
 
 absl::StatusOr<Access> ParseAccess(std::string_view text) {
   const auto wrong = [&](std::string_view why) {
-    return base::Error(ErrorCode::kInvalidArgument, fmt::format("access '{}': {}; use r, rw, rx or rwx",
-                                                                base::Printable(text), why));
+    return base::Error(ErrorCode::kInvalidArgument,
+                       fmt::format("access '{}': {}; use r, rw, rx or rwx", base::Printable(text), why));
   };
   bool read = false;
   bool write = false;

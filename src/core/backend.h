@@ -22,8 +22,8 @@ namespace leash::core {
 struct SpawnRequest {
   std::string program;  // absolute
   std::vector<std::string> argv;
-  std::vector<std::string> environment;  // "NAME=value"
-  std::string current_dir;               // canonical; empty: the plan's start directory
+  std::vector<std::string> environment;     // "NAME=value"
+  std::string current_dir;                  // canonical; empty: the plan's start directory
   std::array<int, 3> stdio = {-1, -1, -1};  // borrowed for the call
 };
 

@@ -17,7 +17,8 @@ namespace leash::core {
 
 class ChildState : public std::enable_shared_from_this<ChildState> {
  public:
-  ChildState(std::unique_ptr<Process> process, absl::Time deadline) : process_(std::move(process)), deadline_(deadline) {}
+  ChildState(std::unique_ptr<Process> process, absl::Time deadline)
+      : process_(std::move(process)), deadline_(deadline) {}
 
   // Watches the deadline from the loop thread, so that it holds whether or not anybody waits.
   void WatchDeadline();

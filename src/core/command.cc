@@ -42,7 +42,9 @@ absl::StatusOr<Stream> OpenStream(const Stdio& stdio, int number) {
       if (!stream.owned) return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot open /dev/null");
       stream.fd = stream.owned.get();
       return stream;
-    case Stdio::Kind::kDescriptor: stream.fd = stdio.fd(); return stream;
+    case Stdio::Kind::kDescriptor:
+      stream.fd = stdio.fd();
+      return stream;
     case Stdio::Kind::kPipe: {
       std::array<int, 2> ends;
       if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -136,11 +138,13 @@ absl::StatusOr<Child> Command::Start(const Stdio& in, const Stdio& out, const St
   request.argv.insert(request.argv.end(), args_.begin(), args_.end());
   for (const std::string& arg : request.argv) {
     if (arg.find('\0') != std::string::npos) {
-      return base::Error(ErrorCode::kInvalidArgument, fmt::format("argument '{}' has a NUL byte in it", base::Printable(arg)));
+      return base::Error(ErrorCode::kInvalidArgument,
+                         fmt::format("argument '{}' has a NUL byte in it", base::Printable(arg)));
     }
   }
   // An unset PATH is searched as libc does it.
-  LEASH_ASSIGN_OR_RETURN(request.program, core::FindProgram(plan, program_, environment.Get("PATH").value_or("/bin:/usr/bin"), start));
+  LEASH_ASSIGN_OR_RETURN(request.program,
+                         core::FindProgram(plan, program_, environment.Get("PATH").value_or("/bin:/usr/bin"), start));
 
   std::array<Stream, 3> streams;
   const std::array<const Stdio*, 3> wanted = {&in, &out, &err};
@@ -151,8 +155,8 @@ absl::StatusOr<Child> Command::Start(const Stdio& in, const Stdio& out, const St
     request.stdio[n] = streams[n].fd;
   }
 
-  absl::Duration limit = std::min(timeout_.value_or(absl::InfiniteDuration()),
-                                  plan.limits.wall_time.value_or(absl::InfiniteDuration()));
+  absl::Duration limit =
+      std::min(timeout_.value_or(absl::InfiniteDuration()), plan.limits.wall_time.value_or(absl::InfiniteDuration()));
   LEASH_ASSIGN_OR_RETURN(std::shared_ptr<core::ChildState> child, sandbox_->Spawn(request, absl::Now() + limit));
   child->stdin_pipe = std::move(streams[0].ours);
   child->stdout_pipe = std::move(streams[1].ours);

@@ -82,11 +82,11 @@ std::string ToJson(const core::Plan& plan) {
 }
 
 std::string ToText(const core::Plan& plan) {
-  std::string text = fmt::format("isolation    {}\nnetwork      {}\nstarts in    {}\nmay write    {}\nHOME, TMPDIR {}\n"
-                                 "terminal     {}\n",
-                                 IsolationName(plan.isolation), plan.network_denied ? "denied" : "by policy",
-                                 base::Printable(plan.start_dir), base::Printable(plan.working_dir), plan.scratch_dir,
-                                 plan.keep_terminal ? "kept" : "none: a session of its own");
+  std::string text = fmt::format(
+      "isolation    {}\nnetwork      {}\nstarts in    {}\nmay write    {}\nHOME, TMPDIR {}\n"
+      "terminal     {}\n",
+      IsolationName(plan.isolation), plan.network_denied ? "denied" : "by policy", base::Printable(plan.start_dir),
+      base::Printable(plan.working_dir), plan.scratch_dir, plan.keep_terminal ? "kept" : "none: a session of its own");
   if (plan.accept_degraded_kernel) text += "weakened     an old kernel's gaps are accepted\n";
   text += "\npaths (the longest one that holds a file decides)\n";
   for (const core::PathRule& rule : plan.rules) {

@@ -19,9 +19,7 @@ std::string NormalizeHost(std::string_view host) {
   return result;
 }
 
-bool IsHostByte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-}
+bool IsHostByte(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'; }
 
 }  // namespace
 

@@ -25,9 +25,7 @@ void SetNonBlocking(const base::UniqueFd& fd) {
 }  // namespace
 
 OutputCollector::OutputCollector(std::shared_ptr<ChildState> child)
-    : child_(std::move(child)),
-      stdout_(std::move(child_->stdout_pipe)),
-      stderr_(std::move(child_->stderr_pipe)) {
+    : child_(std::move(child)), stdout_(std::move(child_->stdout_pipe)), stderr_(std::move(child_->stderr_pipe)) {
   child_->stdin_pipe.reset();
   SetNonBlocking(stdout_);
   SetNonBlocking(stderr_);
@@ -43,7 +41,8 @@ absl::StatusOr<bool> OutputCollector::Drain(base::UniqueFd& pipe, std::string& i
     if (size == 0) break;
     into.append(buffer.data(), static_cast<std::size_t>(size));
     if (into.size() > kMaxBytesPerStream) {
-      return base::Error(ErrorCode::kIo, "the command wrote more than 256 MiB; read its output through Spawn() instead");
+      return base::Error(ErrorCode::kIo,
+                         "the command wrote more than 256 MiB; read its output through Spawn() instead");
     }
   }
   pipe.reset();
@@ -81,17 +80,17 @@ absl::StatusOr<Output> OutputCollector::CollectBlocking() {
 
 void OutputCollector::Watch(base::UniqueFd& pipe, std::string& into) {
   if (!pipe) return;
-  base::EventLoop::Shared().WhenReadable(
-      pipe.get(), absl::InfiniteFuture(), [self = shared_from_this(), &pipe, &into](bool) {
-        if (!pipe) return;
-        const auto more = self->Drain(pipe, into);
-        if (!more.ok()) {
-          self->failure_.Update(more.status());
-          self->child_->KillTree().IgnoreError();
-        } else if (*more) {
-          self->Watch(pipe, into);
-        }
-      });
+  base::EventLoop::Shared().WhenReadable(pipe.get(), absl::InfiniteFuture(),
+                                         [self = shared_from_this(), &pipe, &into](bool) {
+                                           if (!pipe) return;
+                                           const auto more = self->Drain(pipe, into);
+                                           if (!more.ok()) {
+                                             self->failure_.Update(more.status());
+                                             self->child_->KillTree().IgnoreError();
+                                           } else if (*more) {
+                                             self->Watch(pipe, into);
+                                           }
+                                         });
 }
 
 void OutputCollector::CollectAsync(std::function<void(absl::StatusOr<Output>)> done) {

@@ -6,10 +6,14 @@ namespace leash::core {
 
 std::string_view RuleKindName(RuleKind kind) {
   switch (kind) {
-    case RuleKind::kTier: return "tier";
-    case RuleKind::kProtection: return "protection";
-    case RuleKind::kGrant: return "grant";
-    case RuleKind::kDeny: return "deny";
+    case RuleKind::kTier:
+      return "tier";
+    case RuleKind::kProtection:
+      return "protection";
+    case RuleKind::kGrant:
+      return "grant";
+    case RuleKind::kDeny:
+      return "deny";
   }
   return "unknown";
 }

@@ -38,7 +38,7 @@ struct Plan {
   bool keep_terminal = false;
   std::string working_dir;
   std::string scratch_dir;
-  std::string start_dir;  // where commands start unless they say otherwise
+  std::string start_dir;                                         // where commands start unless they say otherwise
   std::vector<std::pair<std::string, std::string>> environment;  // sorted by name
   ResourceLimits limits;
   bool accept_degraded_kernel = false;

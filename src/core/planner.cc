@@ -181,7 +181,8 @@ class Planner {
   // Most protected paths do not exist, in a home directory that nothing opens. One listing tells, where asking for
   // each would take as long as the rest of the plan.
   bool IsMissingInClosedHome(std::string_view path) {
-    if (host_.home.empty() || path.size() <= host_.home.size() + 1 || !base::IsAtOrBelow(path, host_.home)) return false;
+    if (host_.home.empty() || path.size() <= host_.home.size() + 1 || !base::IsAtOrBelow(path, host_.home))
+      return false;
     if (rules_.IsOpen(host_.home)) return false;
     const auto* entries = Listing(host_.home);
     const std::string_view first = base::Components(path.substr(host_.home.size())).front();
@@ -221,10 +222,10 @@ class Planner {
     std::optional<std::string> canonical = host_.files->Canonical(absolute);
     if (!canonical.has_value()) {
       const std::string shown = base::Printable(path);
-      return base::Error(ErrorCode::kPathNotFound,
-                         path.front() == '/' ? fmt::format("{} {} does not exist", what, shown)
-                                             : fmt::format("{} {} does not exist (looked for {})", what, shown,
-                                                           base::Printable(absolute)));
+      return base::Error(ErrorCode::kPathNotFound, path.front() == '/'
+                                                       ? fmt::format("{} {} does not exist", what, shown)
+                                                       : fmt::format("{} {} does not exist (looked for {})", what,
+                                                                     shown, base::Printable(absolute)));
     }
     return *std::move(canonical);
   }
@@ -252,7 +253,8 @@ class Planner {
     // What holds the scratch directory (and its owner's lock) is leash's. Permissive leaves it open: closing it
     // would close its parents to new names as well.
     if (config_.isolation != Isolation::kPermissive) {
-      rules_.Add({std::string(base::ParentOf(host_.scratch_dir)), Access::kNone, RuleKind::kDeny, "leash's own", false});
+      rules_.Add(
+          {std::string(base::ParentOf(host_.scratch_dir)), Access::kNone, RuleKind::kDeny, "leash's own", false});
     }
     plan_.working_dir = host_.scratch_dir;
     if (config_.working_dir.has_value()) {

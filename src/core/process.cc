@@ -27,7 +27,8 @@ absl::StatusOr<std::size_t> ReadFrom(const base::UniqueFd& pipe, std::span<char>
   while (true) {
     const ssize_t size = ::read(pipe.get(), buffer.data(), buffer.size());
     if (size >= 0) return static_cast<std::size_t>(size);
-    if (errno != EINTR) return base::ErrnoError(ErrorCode::kIo, errno, std::string("cannot read the command's ") + name);
+    if (errno != EINTR)
+      return base::ErrnoError(ErrorCode::kIo, errno, std::string("cannot read the command's ") + name);
   }
 }
 
@@ -77,9 +78,7 @@ absl::StatusOr<std::optional<ExitStatus>> Child::WaitFor(absl::Duration timeout)
 
 void Child::Wait(std::function<void(absl::StatusOr<ExitStatus>)> done) {
   base::EventLoop::Shared().WhenReadable(state_->EndFd(), absl::InfiniteFuture(),
-                                         [state = state_, done = std::move(done)](bool) {
-                                           done(Child(state).Wait());
-                                         });
+                                         [state = state_, done = std::move(done)](bool) { done(Child(state).Wait()); });
 }
 
 absl::StatusOr<Output> Child::WaitWithOutput() {
@@ -87,14 +86,14 @@ absl::StatusOr<Output> Child::WaitWithOutput() {
 }
 
 void Command::Output(std::function<void(absl::StatusOr<leash::Output>)> done) {
-  absl::StatusOr<Child> child = Start(stdin_.value_or(Stdio::Null()), stdout_.value_or(Stdio::Pipe()),
-                                      stderr_.value_or(Stdio::Pipe()));
+  absl::StatusOr<Child> child =
+      Start(stdin_.value_or(Stdio::Null()), stdout_.value_or(Stdio::Pipe()), stderr_.value_or(Stdio::Pipe()));
   // One rule for callers: `done` always runs on the loop thread, never inside this call.
-  base::EventLoop::Shared().Post([child = std::make_shared<absl::StatusOr<Child>>(std::move(child)),
-                                  done = std::move(done)]() mutable {
-    if (!child->ok()) return done(child->status());
-    (*child)->WaitWithOutput(std::move(done));
-  });
+  base::EventLoop::Shared().Post(
+      [child = std::make_shared<absl::StatusOr<Child>>(std::move(child)), done = std::move(done)]() mutable {
+        if (!child->ok()) return done(child->status());
+        (*child)->WaitWithOutput(std::move(done));
+      });
 }
 
 void Child::WaitWithOutput(std::function<void(absl::StatusOr<Output>)> done) {

@@ -25,15 +25,16 @@ absl::Status CheckCandidate(const Plan& plan, const std::string& path) {
   struct stat info;
   if (::stat(path.c_str(), &info) != 0) {
     if (errno == EACCES) return NotExecutable(path, "Permission denied");
-    return base::Error(ErrorCode::kProgramNotFound, fmt::format("cannot run {}: no such program", base::Printable(path)));
+    return base::Error(ErrorCode::kProgramNotFound,
+                       fmt::format("cannot run {}: no such program", base::Printable(path)));
   }
   if (S_ISDIR(info.st_mode)) return NotExecutable(path, "it is a directory");
   if (::access(path.c_str(), X_OK) != 0) return NotExecutable(path, base::ErrnoText(errno));
   const std::string canonical = base::CanonicalPrefix(base::HostFileSystem(), path);
   if (!Includes(Decide(plan, canonical), Access::kReadExecute)) {
-    return NotExecutable(path, fmt::format("the sandbox may not execute {}; allow it with --executable {}",
-                                           base::Printable(canonical),
-                                           base::Printable(std::string(base::ParentOf(canonical)))));
+    return NotExecutable(
+        path, fmt::format("the sandbox may not execute {}; allow it with --executable {}", base::Printable(canonical),
+                          base::Printable(std::string(base::ParentOf(canonical)))));
   }
   return absl::OkStatus();
 }

@@ -11,7 +11,10 @@
 namespace leash::core {
 
 SandboxState::SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared, bool keep_scratch)
-    : plan_(std::move(plan)), keep_scratch_(keep_scratch), scratch_(std::move(scratch)), prepared_(std::move(prepared)) {}
+    : plan_(std::move(plan)),
+      keep_scratch_(keep_scratch),
+      scratch_(std::move(scratch)),
+      prepared_(std::move(prepared)) {}
 
 absl::StatusOr<std::shared_ptr<ChildState>> SandboxState::Spawn(const SpawnRequest& request, absl::Time deadline) {
   {

@@ -26,9 +26,9 @@ class SandboxState {
  private:
   const Plan plan_;
   std::mutex mutex_;
-  bool closed_ = false;        // guarded by mutex_
-  bool keep_scratch_ = false;  // guarded by mutex_
-  WorkingDir scratch_;         // guarded by mutex_
+  bool closed_ = false;                                // guarded by mutex_
+  bool keep_scratch_ = false;                          // guarded by mutex_
+  WorkingDir scratch_;                                 // guarded by mutex_
   std::vector<std::shared_ptr<ChildState>> children_;  // guarded by mutex_; those not known to have ended
   const std::unique_ptr<PreparedSandbox> prepared_;
 };

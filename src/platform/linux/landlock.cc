@@ -72,10 +72,11 @@ absl::Status CheckLandlock(const LandlockFeatures& features, bool accept_degrade
                                    features.abi, kLowestAbi));
   }
   if (features.abi < kFullAbi && !accept_degraded) {
-    return base::Error(ErrorCode::kNotEnforced,
-                       fmt::format("this kernel's Landlock (ABI {}) cannot stop signals to processes outside; Linux 6.12 "
-                                   "(ABI {}) can, or accept the gap with --unsafe-accept-degraded-kernel",
-                                   features.abi, kFullAbi));
+    return base::Error(
+        ErrorCode::kNotEnforced,
+        fmt::format("this kernel's Landlock (ABI {}) cannot stop signals to processes outside; Linux 6.12 "
+                    "(ABI {}) can, or accept the gap with --unsafe-accept-degraded-kernel",
+                    features.abi, kFullAbi));
   }
   return absl::OkStatus();
 }
@@ -105,13 +106,13 @@ absl::StatusOr<base::UniqueFd> MakeRuleset(const LandlockFeatures& features,
     }
     if (!path.ok()) return path.status();
     struct stat info;
-    if (::fstat(path->get(), &info) != 0) return base::ErrnoError(ErrorCode::kIo, errno, "cannot look at " + grant.path);
+    if (::fstat(path->get(), &info) != 0)
+      return base::ErrnoError(ErrorCode::kIo, errno, "cannot look at " + grant.path);
     PathBeneathAttr rule;
     rule.allowed_access = LandlockRights(grant.access, grant.device, S_ISDIR(info.st_mode)) & features.fs & ~withheld;
     rule.parent_fd = path->get();
     if (::syscall(kSysAddRule, ruleset.get(), kRulePathBeneath, &rule, 0) != 0) {
-      return base::ErrnoError(ErrorCode::kNotEnforced, errno,
-                              fmt::format("Landlock refuses a rule on {}", grant.path));
+      return base::ErrnoError(ErrorCode::kNotEnforced, errno, fmt::format("Landlock refuses a rule on {}", grant.path));
     }
     base::Log(base::LogLevel::kDebug, "landlock {} {}", FormatAccess(grant.access), grant.path);
   }

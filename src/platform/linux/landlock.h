@@ -14,8 +14,8 @@ namespace leash::platform {
 
 // What one kernel's Landlock can do. A value, so that tests can ask "what if it were ABI 4?".
 struct LandlockFeatures {
-  int abi = 0;         // 0: not available
-  int error = 0;       // errno when it is not
+  int abi = 0;    // 0: not available
+  int error = 0;  // errno when it is not
   std::uint64_t fs = 0;
   std::uint64_t net = 0;
   std::uint64_t scoped = 0;

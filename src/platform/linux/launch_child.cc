@@ -74,12 +74,14 @@ void RunLaunchChild(LaunchOrder* order) {
 
   if (order->new_session && ::syscall(SYS_setsid) < 0) Fail(order, LaunchStage::kSession, errno);
   for (int i = 0; i < 3; ++i) {
-    if (::syscall(SYS_dup3, order->stdio[static_cast<std::size_t>(i)], i, 0) < 0) Fail(order, LaunchStage::kStdio, errno);
+    if (::syscall(SYS_dup3, order->stdio[static_cast<std::size_t>(i)], i, 0) < 0)
+      Fail(order, LaunchStage::kStdio, errno);
   }
   if (::syscall(SYS_fchdir, order->current_dir) != 0) Fail(order, LaunchStage::kCurrentDir, errno);
   for (std::size_t i = 0; i < order->limit_count; ++i) {
     const LimitValue& limit = order->limits[i];
-    if (::syscall(SYS_prlimit64, 0, limit.resource, &limit.value, nullptr) != 0) Fail(order, LaunchStage::kLimits, errno);
+    if (::syscall(SYS_prlimit64, 0, limit.resource, &limit.value, nullptr) != 0)
+      Fail(order, LaunchStage::kLimits, errno);
   }
 
   if (order->drop_capabilities) DropCapabilities(order);

@@ -65,8 +65,9 @@ absl::StatusOr<std::vector<LimitValue>> LimitsFor(const ResourceLimits& limits, 
   if (limits.open_files) LEASH_RETURN_IF_ERROR(Add(list, RLIMIT_NOFILE, *limits.open_files, "open files"));
   if (limits.processes) {
     if (::geteuid() == 0) {
-      return base::Error(ErrorCode::kNotEnforced,
-                         "a limit on processes does not hold for root (RLIMIT_NPROC exempts it); run as an ordinary user");
+      return base::Error(
+          ErrorCode::kNotEnforced,
+          "a limit on processes does not hold for root (RLIMIT_NPROC exempts it); run as an ordinary user");
     }
     LEASH_ASSIGN_OR_RETURN(const std::uint64_t running, RunningThreads());
     LEASH_RETURN_IF_ERROR(Add(list, RLIMIT_NPROC, running + *limits.processes, "processes"));
@@ -76,7 +77,7 @@ absl::StatusOr<std::vector<LimitValue>> LimitsFor(const ResourceLimits& limits, 
   LEASH_ASSIGN_OR_RETURN(const rlimit mark_room, Current(RLIMIT_RTTIME, "real-time processor time"));
   if (mark_room.rlim_max != RLIM_INFINITY && mark_room.rlim_max < mark) {
     return base::Error(ErrorCode::kNotEnforced,
-                       "leash cannot mark the processes it starts: RLIMIT_RTTIME is limited here, by leash itself when "
+                       "cannot mark the processes of a sandbox: RLIMIT_RTTIME is limited here, by leash itself when "
                        "this is inside a sandbox (nesting is not supported by this version) or by ulimit -R");
   }
   list.push_back({RLIMIT_RTTIME, {mark, mark}});

@@ -43,18 +43,28 @@ constexpr absl::Duration kKillPatience = absl::Seconds(10);
 absl::Status StageError(LaunchStage stage, int error, const std::string& program) {
   const auto because = [&](ErrorCode code, std::string_view what) { return base::ErrnoError(code, error, what); };
   switch (stage) {
-    case LaunchStage::kNone: break;
-    case LaunchStage::kParentDied: return base::Error(ErrorCode::kSpawnFailed, "leash ended while starting a command");
-    case LaunchStage::kSession: return because(ErrorCode::kSpawnFailed, "cannot make a session for the command");
-    case LaunchStage::kStdio: return because(ErrorCode::kSpawnFailed, "cannot connect the command's streams");
-    case LaunchStage::kCurrentDir: return because(ErrorCode::kSpawnFailed, "cannot enter the command's directory");
-    case LaunchStage::kLimits: return because(ErrorCode::kNotEnforced, "cannot set the command's limits");
-    case LaunchStage::kCapabilities: return because(ErrorCode::kNotEnforced, "cannot drop capabilities");
-    case LaunchStage::kNoNewPrivs: return because(ErrorCode::kNotEnforced, "cannot set no_new_privs");
-    case LaunchStage::kLandlock: return because(ErrorCode::kNotEnforced, "cannot enforce Landlock rules");
+    case LaunchStage::kNone:
+      break;
+    case LaunchStage::kParentDied:
+      return base::Error(ErrorCode::kSpawnFailed, "leash ended while starting a command");
+    case LaunchStage::kSession:
+      return because(ErrorCode::kSpawnFailed, "cannot make a session for the command");
+    case LaunchStage::kStdio:
+      return because(ErrorCode::kSpawnFailed, "cannot connect the command's streams");
+    case LaunchStage::kCurrentDir:
+      return because(ErrorCode::kSpawnFailed, "cannot enter the command's directory");
+    case LaunchStage::kLimits:
+      return because(ErrorCode::kNotEnforced, "cannot set the command's limits");
+    case LaunchStage::kCapabilities:
+      return because(ErrorCode::kNotEnforced, "cannot drop capabilities");
+    case LaunchStage::kNoNewPrivs:
+      return because(ErrorCode::kNotEnforced, "cannot set no_new_privs");
+    case LaunchStage::kLandlock:
+      return because(ErrorCode::kNotEnforced, "cannot enforce Landlock rules");
     case LaunchStage::kCloseDescriptors:
       return because(ErrorCode::kNotEnforced, "cannot close inherited descriptors (close_range)");
-    case LaunchStage::kSeccomp: return because(ErrorCode::kNotEnforced, "cannot install the system call filter");
+    case LaunchStage::kSeccomp:
+      return because(ErrorCode::kNotEnforced, "cannot install the system call filter");
     case LaunchStage::kSelfTest:
       return base::Error(ErrorCode::kNotEnforced,
                          fmt::format("the sandbox's self-test failed ({}): something that must be refused was not, so "
@@ -65,14 +75,16 @@ absl::Status StageError(LaunchStage stage, int error, const std::string& program
         case ENOENT:
           return because(ErrorCode::kProgramNotFound, fmt::format("cannot run {} or its interpreter", program));
         case ENOEXEC:
-          return base::Error(ErrorCode::kProgramNotExecutable,
-                             fmt::format("cannot run {}: not a program, and no '#!' line names an interpreter", program));
+          return base::Error(
+              ErrorCode::kProgramNotExecutable,
+              fmt::format("cannot run {}: not a program, and no '#!' line names an interpreter", program));
         case EACCES:
         case EPERM:
         case ELOOP:
         case ETXTBSY:
           return because(ErrorCode::kProgramNotExecutable, fmt::format("cannot run {}", program));
-        default: return because(ErrorCode::kSpawnFailed, fmt::format("cannot run {}", program));
+        default:
+          return because(ErrorCode::kSpawnFailed, fmt::format("cannot run {}", program));
       }
   }
   return base::Error(ErrorCode::kSpawnFailed, "cannot start the command");
@@ -99,8 +111,9 @@ class LinuxProcess final : public core::Process {
   }
 
   absl::Status Signal(int signal) override {
-    const int result = leads_group_ ? ::kill(-pid_, signal)
-                                    : static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0));
+    const int result = leads_group_
+                           ? ::kill(-pid_, signal)
+                           : static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0));
     if (result != 0) return base::ErrnoError(ErrorCode::kIo, errno, fmt::format("cannot signal process {}", pid_));
     return absl::OkStatus();
   }
@@ -197,8 +210,13 @@ class LinuxSandbox final : public core::PreparedSandbox {
  public:
   LinuxSandbox(core::Plan plan, std::uint64_t id, std::string canary, LandlockFeatures features, base::UniqueFd ruleset,
                base::UniqueFd start_dir)
-      : plan_(std::move(plan)), id_(id), canary_(std::move(canary)), features_(features), ruleset_(std::move(ruleset)),
-        start_dir_(std::move(start_dir)), filter_(SeccompFilter({plan_.network_denied})) {}
+      : plan_(std::move(plan)),
+        id_(id),
+        canary_(std::move(canary)),
+        features_(features),
+        ruleset_(std::move(ruleset)),
+        start_dir_(std::move(start_dir)),
+        filter_(SeccompFilter({plan_.network_denied})) {}
 
   absl::StatusOr<std::unique_ptr<core::Process>> Spawn(const core::SpawnRequest& request) override {
     const Mark mark = Mark::OfCommand(id_, next_number_.fetch_add(1, std::memory_order_relaxed));

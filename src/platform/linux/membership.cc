@@ -74,9 +74,8 @@ absl::Status KillMarked(const Mark& mark, absl::Duration patience) {
     alive = 0;
     for (const base::UniqueFd& pidfd : killed) alive += HasEnded(pidfd.get(), 100) ? 0 : 1;
   } while (absl::Now() < deadline);
-  return base::Error(ErrorCode::kIo,
-                     fmt::format("{} processes of the sandbox would not die within {}", alive,
-                                 absl::FormatDuration(patience)));
+  return base::Error(ErrorCode::kIo, fmt::format("{} processes of the sandbox would not die within {}", alive,
+                                                 absl::FormatDuration(patience)));
 }
 
 }  // namespace leash::platform

@@ -35,10 +35,10 @@ namespace {
 
 // How a try ended; the exit codes of the process that made it.
 enum Outcome : int {
-  kHeld = 0,        // the act was refused, with the reason that the mechanism gives
-  kNotHeld = 1,     // the act succeeded, or failed for another reason
-  kNotSwitched = 2, // the mechanism could not be switched on
-  kNoControl = 3,   // the act does not succeed without the mechanism either, so its refusal proves nothing
+  kHeld = 0,         // the act was refused, with the reason that the mechanism gives
+  kNotHeld = 1,      // the act succeeded, or failed for another reason
+  kNotSwitched = 2,  // the mechanism could not be switched on
+  kNoControl = 3,    // the act does not succeed without the mechanism either, so its refusal proves nothing
 };
 
 // Runs `act` in a process of its own. The child only makes system calls on what was prepared before, so this is safe
@@ -125,39 +125,46 @@ class LandlockProber {
 
   std::vector<Mechanism> Run() {
     const char* file = ground_.file();
-    Right("landlock.fs", 1, true, "which files may be read, written and executed", {},
-          [=] { return ::open(file, O_RDONLY | O_CLOEXEC); }, EACCES);
+    Right(
+        "landlock.fs", 1, true, "which files may be read, written and executed", {},
+        [=] { return ::open(file, O_RDONLY | O_CLOEXEC); }, EACCES);
     // Everything but REFER: the move then fails with EXDEV, as between file systems.
-    Right("landlock.refer", 2, true, "moving files between directories with different rights", Access::kReadWrite,
-          [this] {  // there, or back again
-            const int there = ::rename(ground_.from(), ground_.to());
-            return there < 0 && errno == ENOENT ? ::rename(ground_.to(), ground_.from()) : there;
-          },
-          EXDEV, landlock::kFsRefer);
-    Right("landlock.truncate", 3, true, "emptying files that may not be written", Access::kRead,
-          [=] { return ::truncate(file, 0); }, EACCES);
-    Right("landlock.tcp", 4, false, "TCP, beside the system call filter that refuses every socket", {},
-          [] {
-            sockaddr_in address = {};
-            address.sin_family = AF_INET;
-            address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-            const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-            return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-          },
-          EACCES);
+    Right(
+        "landlock.refer", 2, true, "moving files between directories with different rights", Access::kReadWrite,
+        [this] {  // there, or back again
+          const int there = ::rename(ground_.from(), ground_.to());
+          return there < 0 && errno == ENOENT ? ::rename(ground_.to(), ground_.from()) : there;
+        },
+        EXDEV, landlock::kFsRefer);
+    Right(
+        "landlock.truncate", 3, true, "emptying files that may not be written", Access::kRead,
+        [=] { return ::truncate(file, 0); }, EACCES);
+    Right(
+        "landlock.tcp", 4, false, "TCP, beside the system call filter that refuses every socket", {},
+        [] {
+          sockaddr_in address = {};
+          address.sin_family = AF_INET;
+          address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+          const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+          return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+        },
+        EACCES);
     // A pseudo-terminal takes its device commands; with reading and writing granted on /dev and IOCTL_DEV not.
-    Right("landlock.ioctl_dev", 5, false, "device commands on nodes that are open for something else", Access::kReadWrite,
-          [] {
-            int number = 0;
-            return ::ioctl(::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), TIOCGPTN, &number);
-          },
-          EACCES, 0, "/dev");
+    Right(
+        "landlock.ioctl_dev", 5, false, "device commands on nodes that are open for something else", Access::kReadWrite,
+        [] {
+          int number = 0;
+          return ::ioctl(::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), TIOCGPTN, &number);
+        },
+        EACCES, 0, "/dev");
     const AbstractListener listener;
-    Right("landlock.scope_abstract_unix", 6, false,
-          "abstract unix sockets, beside the system call filter that refuses every socket", {},
-          [&] { return listener.Connect(); }, EPERM);
-    Right("landlock.scope_signal", 6, true, "signals to processes outside", {},
-          [parent = ::getpid()] { return ::kill(parent, 0); }, EPERM);
+    Right(
+        "landlock.scope_abstract_unix", 6, false,
+        "abstract unix sockets, beside the system call filter that refuses every socket", {},
+        [&] { return listener.Connect(); }, EPERM);
+    Right(
+        "landlock.scope_signal", 6, true, "signals to processes outside", {},
+        [parent = ::getpid()] { return ::kill(parent, 0); }, EPERM);
     AuditFlags();
     return std::move(result_);
   }
@@ -168,7 +175,8 @@ class LandlockProber {
              std::uint64_t withheld = 0, const std::string& where = "") {
     if (TooOld(name, abi, required, purpose)) return;
     std::vector<core::SubtreeGrant> grants;
-    if (granted != Access::kNone) grants.push_back({where.empty() ? ground_.directory() : where, granted, false, false});
+    if (granted != Access::kNone)
+      grants.push_back({where.empty() ? ground_.directory() : where, granted, false, false});
     const absl::StatusOr<base::UniqueFd> ruleset = MakeRuleset(features_, grants, withheld);
     const auto enforce = [&] {
       return ruleset.ok() && ::syscall(landlock::kSysRestrictSelf, ruleset->get(), features_.restrict_flags) == 0;
@@ -193,9 +201,8 @@ class LandlockProber {
   bool TooOld(const char* name, int abi, bool required, const char* purpose) {
     if (features_.abi >= abi) return false;
     result_.push_back({name, false, required,
-                       features_.abi < 1
-                           ? fmt::format("no Landlock: {}", base::ErrnoText(features_.error))
-                           : fmt::format("needs Landlock ABI {}, this kernel has {}", abi, features_.abi),
+                       features_.abi < 1 ? fmt::format("no Landlock: {}", base::ErrnoText(features_.error))
+                                         : fmt::format("needs Landlock ABI {}, this kernel has {}", abi, features_.abi),
                        purpose});
     return true;
   }
@@ -211,8 +218,10 @@ Mechanism ProbeSeccomp() {
     const sock_fprog program = {static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
     return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
   };
-  return Report("seccomp.filter", true, "which system calls may be made: sockets, namespaces, mounts, tracing, injection",
-                Try(enforce, [] { return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); }, EPERM),
+  return Report("seccomp.filter", true,
+                "which system calls may be made: sockets, namespaces, mounts, tracing, injection",
+                Try(
+                    enforce, [] { return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); }, EPERM),
                 fmt::format("{} instructions: allowed before, refused after", filter.size()));
 }
 
@@ -220,7 +229,9 @@ Mechanism ProbeCloseRange() {
   const auto enforce = [] { return ::syscall(SYS_close_range, 3U, ~0U, 0U) == 0; };
   const base::UniqueFd open(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
   return Report("close_range", true, "closes every descriptor that the caller left open",
-                Try(enforce, [&] { return ::fcntl(open.get(), F_GETFD); }, EBADF), "open before, closed after");
+                Try(
+                    enforce, [&] { return ::fcntl(open.get(), F_GETFD); }, EBADF),
+                "open before, closed after");
 }
 
 }  // namespace
@@ -241,19 +252,19 @@ std::vector<Mechanism> ProbeLinux() {
                       "which files may be read, written and executed"});
   }
   result.push_back(ProbeSeccomp());
-  result.push_back(Report("pidfd", true, "names a process beyond reuse of its number: ends the right one", InChild([] {
-                            return ::syscall(SYS_pidfd_open, ::getpid(), 0) >= 0 ? kHeld : kNotSwitched;
-                          }),
+  result.push_back(Report("pidfd", true, "names a process beyond reuse of its number: ends the right one",
+                          InChild([] { return ::syscall(SYS_pidfd_open, ::getpid(), 0) >= 0 ? kHeld : kNotSwitched; }),
                           "opened"));
   result.push_back(ProbeCloseRange());
-  result.push_back(Report("openat2", false, "opens granted paths through no symbolic link in one call; else a walk does",
-                          InChild([] {
+  result.push_back(Report("openat2", false,
+                          "opens granted paths through no symbolic link in one call; else a walk does", InChild([] {
                             (void)::syscall(SYS_openat2, -1, "", nullptr, 0);
                             return errno == EINVAL ? kHeld : kNotSwitched;
                           }),
                           "answers"));
   result.push_back(Report("namespaces.user", false, "private /tmp, /proc and network: not used by this version",
-                          InChild([] { return ::unshare(CLONE_NEWUSER) == 0 ? kHeld : kNotSwitched; }), "one was made"));
+                          InChild([] { return ::unshare(CLONE_NEWUSER) == 0 ? kHeld : kNotSwitched; }),
+                          "one was made"));
   return result;
 }
 

@@ -24,16 +24,19 @@ namespace {
 using Context = std::unique_ptr<void, void (*)(scmp_filter_ctx)>;
 
 absl::Status Failed(int error, std::string_view what) {
-  return base::ErrnoError(ErrorCode::kNotEnforced, -error, fmt::format("cannot build the system call filter: {}", what));
+  return base::ErrnoError(ErrorCode::kNotEnforced, -error,
+                          fmt::format("cannot build the system call filter: {}", what));
 }
 
 scmp_arg_cmp Compare(const ArgCondition& condition) {
   switch (condition.test) {
     case ArgTest::kMaskedEqual:
       return scmp_arg_cmp{condition.index, SCMP_CMP_MASKED_EQ, condition.mask, condition.value};
-    case ArgTest::kNotEqual: return scmp_arg_cmp{condition.index, SCMP_CMP_NE, condition.value, 0};
+    case ArgTest::kNotEqual:
+      return scmp_arg_cmp{condition.index, SCMP_CMP_NE, condition.value, 0};
     case ArgTest::kEqual:
-    case ArgTest::kNone: break;
+    case ArgTest::kNone:
+      break;
   }
   return scmp_arg_cmp{condition.index, SCMP_CMP_EQ, condition.value, 0};
 }
@@ -47,8 +50,8 @@ absl::Status AddRule(scmp_filter_ctx context, const SyscallRule& rule) {
   for (const ArgCondition& condition : {rule.first, rule.second}) {
     if (condition.test != ArgTest::kNone) conditions[count++] = Compare(condition);
   }
-  const int result = seccomp_rule_add_exact_array(
-      context, SCMP_ACT_ERRNO(static_cast<unsigned>(rule.errno_value)), number, count, conditions.data());
+  const int result = seccomp_rule_add_exact_array(context, SCMP_ACT_ERRNO(static_cast<unsigned>(rule.errno_value)),
+                                                  number, count, conditions.data());
   if (result != 0) return Failed(result, rule.name);
   return absl::OkStatus();
 }

@@ -19,7 +19,9 @@ constexpr ArgCondition IntIs(unsigned index, std::uint64_t value) {
   return {ArgTest::kMaskedEqual, index, kInt, value & kInt};
 }
 // All bits of `bits` set.
-constexpr ArgCondition HasBits(unsigned index, std::uint64_t bits) { return {ArgTest::kMaskedEqual, index, bits, bits}; }
+constexpr ArgCondition HasBits(unsigned index, std::uint64_t bits) {
+  return {ArgTest::kMaskedEqual, index, bits, bits};
+}
 constexpr ArgCondition NotZero(unsigned index) { return {ArgTest::kNotEqual, index, 0, 0}; }
 
 // -- sockets ---------------------------------------------------------------------------------------------------------
@@ -79,11 +81,25 @@ constexpr SyscallRule kNamespaces[] = {
 };
 
 constexpr SyscallRule kMounts[] = {
-    {"mount", EPERM},         {"umount", EPERM},     {"umount2", EPERM},         {"pivot_root", EPERM},
-    {"chroot", EPERM},        {"fsopen", EPERM},     {"fsconfig", EPERM},        {"fsmount", EPERM},
-    {"fspick", EPERM},        {"open_tree", EPERM},  {"move_mount", EPERM},      {"mount_setattr", EPERM},
-    {"quotactl", EPERM},      {"quotactl_fd", EPERM}, {"statmount", EPERM},      {"listmount", EPERM},
-    {"open_by_handle_at", EPERM}, {"fanotify_init", EPERM}, {"fanotify_mark", EPERM},
+    {"mount", EPERM},
+    {"umount", EPERM},
+    {"umount2", EPERM},
+    {"pivot_root", EPERM},
+    {"chroot", EPERM},
+    {"fsopen", EPERM},
+    {"fsconfig", EPERM},
+    {"fsmount", EPERM},
+    {"fspick", EPERM},
+    {"open_tree", EPERM},
+    {"move_mount", EPERM},
+    {"mount_setattr", EPERM},
+    {"quotactl", EPERM},
+    {"quotactl_fd", EPERM},
+    {"statmount", EPERM},
+    {"listmount", EPERM},
+    {"open_by_handle_at", EPERM},
+    {"fanotify_init", EPERM},
+    {"fanotify_mark", EPERM},
     {"open_tree_attr", EPERM},
 };
 
@@ -119,9 +135,9 @@ constexpr SyscallRule kMark[] = {
 };
 
 constexpr SyscallRule kSharedIpc[] = {
-    {"shmget", EPERM}, {"shmat", EPERM},  {"shmctl", EPERM}, {"shmdt", EPERM},   {"msgget", EPERM},
-    {"msgsnd", EPERM}, {"msgrcv", EPERM}, {"msgctl", EPERM}, {"semget", EPERM},  {"semop", EPERM},
-    {"semctl", EPERM}, {"semtimedop", EPERM}, {"ipc", EPERM}, {"mq_open", EPERM}, {"mq_unlink", EPERM},
+    {"shmget", EPERM}, {"shmat", EPERM},      {"shmctl", EPERM}, {"shmdt", EPERM},   {"msgget", EPERM},
+    {"msgsnd", EPERM}, {"msgrcv", EPERM},     {"msgctl", EPERM}, {"semget", EPERM},  {"semop", EPERM},
+    {"semctl", EPERM}, {"semtimedop", EPERM}, {"ipc", EPERM},    {"mq_open", EPERM}, {"mq_unlink", EPERM},
 };
 
 constexpr SyscallRule kKeys[] = {{"add_key", EPERM}, {"request_key", EPERM}, {"keyctl", EPERM}};
@@ -129,39 +145,17 @@ constexpr SyscallRule kKeys[] = {{"add_key", EPERM}, {"request_key", EPERM}, {"k
 // -- the kernel's own surface ----------------------------------------------------------------------------------------
 
 constexpr SyscallRule kKernel[] = {
-    {"bpf", EPERM},
-    {"perf_event_open", EPERM},
-    {"userfaultfd", EPERM},
-    {"init_module", EPERM},
-    {"finit_module", EPERM},
-    {"delete_module", EPERM},
-    {"create_module", EPERM},
-    {"kexec_load", EPERM},
-    {"kexec_file_load", EPERM},
-    {"reboot", EPERM},
-    {"swapon", EPERM},
-    {"swapoff", EPERM},
-    {"acct", EPERM},
-    {"syslog", EPERM},
-    {"settimeofday", EPERM},
-    {"clock_settime", EPERM},
-    {"clock_adjtime", EPERM},
-    {"adjtimex", EPERM},
-    {"sethostname", EPERM},
-    {"setdomainname", EPERM},
-    {"iopl", EPERM},
-    {"ioperm", EPERM},
-    {"modify_ldt", EPERM},
-    {"vm86", EPERM},
-    {"vm86old", EPERM},
-    {"uselib", EPERM},
-    {"vhangup", EPERM},
-    {"nfsservctl", EPERM},
-    {"lookup_dcookie", EPERM},
-    {"_sysctl", EPERM},
-    {"sysfs", EPERM},
-    {"ustat", EPERM},
-    {"lsm_set_self_attr", EPERM},
+    {"bpf", EPERM},           {"perf_event_open", EPERM}, {"userfaultfd", EPERM},
+    {"init_module", EPERM},   {"finit_module", EPERM},    {"delete_module", EPERM},
+    {"create_module", EPERM}, {"kexec_load", EPERM},      {"kexec_file_load", EPERM},
+    {"reboot", EPERM},        {"swapon", EPERM},          {"swapoff", EPERM},
+    {"acct", EPERM},          {"syslog", EPERM},          {"settimeofday", EPERM},
+    {"clock_settime", EPERM}, {"clock_adjtime", EPERM},   {"adjtimex", EPERM},
+    {"sethostname", EPERM},   {"setdomainname", EPERM},   {"iopl", EPERM},
+    {"ioperm", EPERM},        {"modify_ldt", EPERM},      {"vm86", EPERM},
+    {"vm86old", EPERM},       {"uselib", EPERM},          {"vhangup", EPERM},
+    {"nfsservctl", EPERM},    {"lookup_dcookie", EPERM},  {"_sysctl", EPERM},
+    {"sysfs", EPERM},         {"ustat", EPERM},           {"lsm_set_self_attr", EPERM},
 };
 
 // -- terminal, files, execution --------------------------------------------------------------------------------------
@@ -175,23 +169,30 @@ constexpr SyscallRule kTerminal[] = {
 };
 
 constexpr SyscallRule kModes[] = {
-    {"chmod", EPERM, HasBits(1, S_ISUID)},    {"chmod", EPERM, HasBits(1, S_ISGID)},
-    {"fchmod", EPERM, HasBits(1, S_ISUID)},   {"fchmod", EPERM, HasBits(1, S_ISGID)},
-    {"fchmodat", EPERM, HasBits(2, S_ISUID)}, {"fchmodat", EPERM, HasBits(2, S_ISGID)},
-    {"fchmodat2", EPERM, HasBits(2, S_ISUID)}, {"fchmodat2", EPERM, HasBits(2, S_ISGID)},
-    {"creat", EPERM, HasBits(1, S_ISUID)},    {"creat", EPERM, HasBits(1, S_ISGID)},
+    {"chmod", EPERM, HasBits(1, S_ISUID)},
+    {"chmod", EPERM, HasBits(1, S_ISGID)},
+    {"fchmod", EPERM, HasBits(1, S_ISUID)},
+    {"fchmod", EPERM, HasBits(1, S_ISGID)},
+    {"fchmodat", EPERM, HasBits(2, S_ISUID)},
+    {"fchmodat", EPERM, HasBits(2, S_ISGID)},
+    {"fchmodat2", EPERM, HasBits(2, S_ISUID)},
+    {"fchmodat2", EPERM, HasBits(2, S_ISGID)},
+    {"creat", EPERM, HasBits(1, S_ISUID)},
+    {"creat", EPERM, HasBits(1, S_ISGID)},
     {"open", EPERM, HasBits(1, O_CREAT), HasBits(2, S_ISUID)},
     {"open", EPERM, HasBits(1, O_CREAT), HasBits(2, S_ISGID)},
     {"openat", EPERM, HasBits(2, O_CREAT), HasBits(3, S_ISUID)},
     {"openat", EPERM, HasBits(2, O_CREAT), HasBits(3, S_ISGID)},
-    {"mknod", EPERM, HasBits(1, S_ISUID)},    {"mknod", EPERM, HasBits(1, S_ISGID)},
-    {"mknodat", EPERM, HasBits(2, S_ISUID)},  {"mknodat", EPERM, HasBits(2, S_ISGID)},
+    {"mknod", EPERM, HasBits(1, S_ISUID)},
+    {"mknod", EPERM, HasBits(1, S_ISGID)},
+    {"mknodat", EPERM, HasBits(2, S_ISUID)},
+    {"mknodat", EPERM, HasBits(2, S_ISGID)},
 };
 
 // EOPNOTSUPP: copying programs take it for a file system without attributes and go on.
 constexpr SyscallRule kAttributes[] = {
-    {"setxattr", EOPNOTSUPP},    {"lsetxattr", EOPNOTSUPP},    {"fsetxattr", EOPNOTSUPP},
-    {"setxattrat", EOPNOTSUPP},  {"removexattr", EOPNOTSUPP},  {"lremovexattr", EOPNOTSUPP},
+    {"setxattr", EOPNOTSUPP},     {"lsetxattr", EOPNOTSUPP},     {"fsetxattr", EOPNOTSUPP},
+    {"setxattrat", EOPNOTSUPP},   {"removexattr", EOPNOTSUPP},   {"lremovexattr", EOPNOTSUPP},
     {"fremovexattr", EOPNOTSUPP}, {"removexattrat", EOPNOTSUPP}, {"file_setattr", EOPNOTSUPP},
 };
 

@@ -1,0 +1,45 @@
+#include "base/event_loop.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <future>
+#include <thread>
+
+#include "absl/time/clock.h"
+#include "gtest/gtest.h"
+
+namespace leash::base {
+namespace {
+
+TEST(EventLoop, RunsTasksInOrderOnOneThread) {
+  std::thread::id first;
+  std::thread::id second;
+  EventLoop::Shared().RunSync([&] { first = std::this_thread::get_id(); });
+  EventLoop::Shared().RunSync([&] {
+    second = std::this_thread::get_id();
+    EventLoop::Shared().RunSync([&] { EXPECT_EQ(std::this_thread::get_id(), second); });  // no deadlock with itself
+  });
+  EXPECT_EQ(first, second);
+  EXPECT_NE(first, std::this_thread::get_id());
+}
+
+TEST(EventLoop, TellsReadableFromTimedOut) {
+  std::array<int, 2> ends;
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  std::promise<bool> timed_out;
+  EventLoop::Shared().WhenReadable(ends[0], absl::Now() + absl::Milliseconds(20),
+                                   [&](bool readable) { timed_out.set_value(!readable); });
+  EXPECT_TRUE(timed_out.get_future().get());
+  std::promise<bool> arrived;
+  EventLoop::Shared().WhenReadable(ends[0], absl::InfiniteFuture(),
+                                   [&](bool readable) { arrived.set_value(readable); });
+  ASSERT_EQ(::write(ends[1], "x", 1), 1);
+  EXPECT_TRUE(arrived.get_future().get());
+  EventLoop::Shared().RunSync([] {});
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+}  // namespace
+}  // namespace leash::base
