@@ -1,5 +1,6 @@
 #include "base/event_loop.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <uv.h>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "base/unique_fd.h"
 
 namespace leash::base {
 
@@ -38,6 +40,7 @@ struct Wait {
   uv_poll_t poll;
   uv_timer_t timer;
   int open_handles = 0;
+  UniqueFd fd;  // our own duplicate: libuv takes a descriptor once, and two may wait for one end
   std::function<void(bool)> ready;
 
   static void Closed(uv_handle_t* handle) {
@@ -110,14 +113,15 @@ void EventLoop::RunSync(const std::function<void()>& task) {
 }
 
 void EventLoop::WhenReadable(int fd, absl::Time deadline, std::function<void(bool)> ready) {
-  Post([this, fd, deadline, ready = std::move(ready)]() mutable {
-    auto* wait = new Wait;
+  auto* wait = new Wait;
+  wait->fd.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  Post([this, wait, deadline, ready = std::move(ready)]() mutable {
     wait->ready = std::move(ready);
     wait->poll.data = wait;
     wait->timer.data = wait;
     wait->open_handles = 2;
     uv_timer_init(&rep_->loop, &wait->timer);
-    if (uv_poll_init(&rep_->loop, &wait->poll, fd) != 0) {
+    if (!wait->fd || uv_poll_init(&rep_->loop, &wait->poll, wait->fd.get()) != 0) {
       // The descriptor cannot be polled: say so as "readable", and the caller's own call reports the reason.
       wait->open_handles = 1;
       auto call = std::move(wait->ready);

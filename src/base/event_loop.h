@@ -22,7 +22,8 @@ class EventLoop {
   void Post(std::function<void()> task);
   // Runs `task` on the loop's thread and waits for it. Called on that thread itself, it just runs.
   void RunSync(const std::function<void()>& task);
-  // Calls `ready` once, when `fd` is readable (true) or `deadline` has passed (false). `fd` must stay open until then.
+  // Calls `ready` once, when `fd` is readable (true) or `deadline` has passed (false). Any number may wait for one
+  // descriptor, which must be open when this is called.
   void WhenReadable(int fd, absl::Time deadline, std::function<void(bool readable)> ready);
 
  private:

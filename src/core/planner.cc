@@ -33,15 +33,14 @@ class RuleSet {
     }
   }
 
-  // A rule that takes access away. Where nothing is open it has nothing to take, and is left out.
-  void Close(PathRule rule) {
-    if (IsOpen(rule.path) || rule.kind == RuleKind::kDeny) Add(std::move(rule));
+  // The rule that decides about `path` so far: the one on it, else the nearest above.
+  const PathRule* Deciding(std::string_view path) const {
+    const auto at = rules_.find(path);
+    return at != rules_.end() ? &at->second : Above(path);
   }
 
-  // By the rules so far: the one at `path`, else the nearest above.
   bool IsOpen(std::string_view path) const {
-    const auto at = rules_.find(path);
-    const PathRule* rule = at != rules_.end() ? &at->second : Above(path);
+    const PathRule* rule = Deciding(path);
     return rule != nullptr && rule->access != Access::kNone;
   }
 
@@ -97,10 +96,10 @@ class Planner {
     plan_.accept_degraded_kernel = config_.accept_degraded_kernel;
     AddTier();
     AddDevices();
-    LEASH_RETURN_IF_ERROR(AddDirectories());
     LEASH_RETURN_IF_ERROR(AddGrants());
+    LEASH_RETURN_IF_ERROR(AddDirectories());
     LEASH_RETURN_IF_ERROR(AddDenials());
-    // Last: they close only what something before has opened.
+    // Last, since they ask what is open.
     AddProtections();
     CloseScratchOfOthers();
     plan_.rules = rules_.Take();
@@ -171,9 +170,9 @@ class Planner {
     Expand(pattern, [&](const std::string& path) {
       if (kind == RuleKind::kProtection && IsMissingInClosedHome(path)) return;
       const std::string name = CanonicalName(path);
-      rules_.Close({name, Access::kNone, kind, reason, false});
+      rules_.Add({name, Access::kNone, kind, reason, false});
       if (host_.files->TypeOf(name) == base::FileType::kSymlink) {
-        rules_.Close({base::CanonicalPrefix(*host_.files, name), Access::kNone, kind, reason, false});
+        rules_.Add({base::CanonicalPrefix(*host_.files, name), Access::kNone, kind, reason, false});
       }
     });
   }
@@ -259,14 +258,21 @@ class Planner {
     plan_.working_dir = host_.scratch_dir;
     if (config_.working_dir.has_value()) {
       LEASH_ASSIGN_OR_RETURN(plan_.working_dir, ExistingDirectory(*config_.working_dir, "working directory"));
-      rules_.Add({plan_.working_dir, Access::kReadWrite, RuleKind::kGrant, "working directory", false});
+      AddOwn(plan_.working_dir, Access::kReadWrite, "working directory");
     }
     plan_.start_dir = plan_.working_dir;
     if (config_.start_dir.has_value()) {
       LEASH_ASSIGN_OR_RETURN(plan_.start_dir, ExistingDirectory(*config_.start_dir, "start directory"));
-      rules_.Add({plan_.start_dir, Access::kRead, RuleKind::kGrant, "start directory", false});
+      AddOwn(plan_.start_dir, Access::kRead, "start directory");
     }
     return absl::OkStatus();
+  }
+
+  // A directory that is granted by the way: it takes nothing from a grant above that was asked for.
+  void AddOwn(const std::string& path, Access access, std::string_view reason) {
+    const PathRule* rule = rules_.Deciding(path);
+    if (rule != nullptr && rule->kind == RuleKind::kGrant) access = access | rule->access;
+    rules_.Add({path, access, RuleKind::kGrant, reason, false});
   }
 
   absl::Status AddGrants() {

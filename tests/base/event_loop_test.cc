@@ -24,6 +24,21 @@ TEST(EventLoop, RunsTasksInOrderOnOneThread) {
   EXPECT_NE(first, std::this_thread::get_id());
 }
 
+TEST(EventLoop, TwoMayWaitForOneDescriptor) {
+  std::array<int, 2> ends;
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  std::promise<bool> first;
+  std::promise<bool> second;
+  EventLoop::Shared().WhenReadable(ends[0], absl::InfiniteFuture(), [&](bool readable) { first.set_value(readable); });
+  EventLoop::Shared().WhenReadable(ends[0], absl::Now() + absl::Minutes(1),
+                                   [&](bool readable) { second.set_value(readable); });
+  ::close(ends[0]);  // each wait has its own
+  ASSERT_EQ(::write(ends[1], "x", 1), 1);
+  EXPECT_TRUE(first.get_future().get());
+  EXPECT_TRUE(second.get_future().get());
+  ::close(ends[1]);
+}
+
 TEST(EventLoop, TellsReadableFromTimedOut) {
   std::array<int, 2> ends;
   ASSERT_EQ(::pipe(ends.data()), 0);

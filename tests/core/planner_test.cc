@@ -303,6 +303,16 @@ TEST_F(PlannerTest, AConfiguredWorkingDirectoryIsWritableAndTheScratchStays) {
   EXPECT_EQ(Decide(plan, "/tmp/leash-s/work/x"), Access::kReadWrite);
 }
 
+TEST_F(PlannerTest, TheStartDirectoryTakesNothingFromAGrantAboveIt) {
+  SandboxConfig config;
+  config.grants = {{"/home/u/project", Access::kReadWrite}};
+  config.start_dir = "src";
+  EXPECT_EQ(In(config, "/home/u/project/src/x"), Access::kReadWrite);
+  config.grants.push_back({"/home/u/project/src", Access::kRead});
+  config.start_dir.reset();
+  EXPECT_EQ(In(config, "/home/u/project/src/x"), Access::kRead) << "a grant that was asked for narrows another";
+}
+
 TEST_F(PlannerTest, PresetsAreWhatTheySay) {
   EXPECT_EQ(StrictPreset().isolation, Isolation::kStrict);
   EXPECT_EQ(In(StrictPreset(), "/srv/data/x"), Access::kNone);

@@ -18,6 +18,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "leash/leash.h"
+#include "support/private_tmpdir.h"
 
 namespace leash {
 namespace {
@@ -148,6 +149,20 @@ TEST_F(SandboxTest, ADeadlineKillsTheWholeTree) {
       sandbox.Command("sh").Args({"-c", "setsid sleep 300 & sleep 300"}).Timeout(absl::Milliseconds(200)).Output();
   EXPECT_EQ(GetErrorCode(output.status()), ErrorCode::kTimeout);
   EXPECT_LT(absl::Now() - start, absl::Seconds(10));
+}
+
+TEST_F(SandboxTest, ADeadlineHoldsForAsynchronousCalls) {
+  Sandbox<> sandbox = Make();
+  std::promise<ErrorCode> output;
+  sandbox.Command("sleep").Arg("300").Timeout(absl::Milliseconds(200)).Output([&](absl::StatusOr<Output> result) {
+    output.set_value(GetErrorCode(result.status()));
+  });
+  EXPECT_EQ(output.get_future().get(), ErrorCode::kTimeout);
+  auto child = sandbox.Command("sleep").Arg("300").Timeout(absl::Milliseconds(200)).Spawn();
+  ASSERT_TRUE(child.ok());
+  std::promise<ErrorCode> waited;
+  child->Wait([&](absl::StatusOr<ExitStatus> status) { waited.set_value(GetErrorCode(status.status())); });
+  EXPECT_EQ(waited.get_future().get(), ErrorCode::kTimeout);
 }
 
 TEST_F(SandboxTest, ADeadlineHoldsWhenNobodyWaits) {
@@ -366,20 +381,11 @@ TEST_F(SandboxTest, AClosedSandboxRunsNothing) {
 }
 
 TEST_F(SandboxTest, AFailedCreateLeavesNothing) {
-  auto root = WorkingDir::Create();  // as the temporary directory, so that what is left in it is ours
-  ASSERT_TRUE(root.ok());
-  const char* before = std::getenv("TMPDIR");
-  const std::string saved = before == nullptr ? "" : before;
-  ::setenv("TMPDIR", root->path().c_str(), 1);
-  EXPECT_TRUE(base::IsAtOrBelow(Make().ScratchDir(), root->path()));
+  const testing::PrivateTmpdir tmpdir;
+  EXPECT_TRUE(base::IsAtOrBelow(Make().ScratchDir(), tmpdir.path()));
   const auto sandbox = Sandbox<>::Create(SandboxConfig::Builder().Readable("/no/such/path").Build());
   EXPECT_EQ(GetErrorCode(sandbox.status()), ErrorCode::kPathNotFound);
-  EXPECT_TRUE(base::HostFileSystem().List(root->path())->empty());
-  if (before != nullptr) {
-    ::setenv("TMPDIR", saved.c_str(), 1);
-  } else {
-    ::unsetenv("TMPDIR");
-  }
+  EXPECT_TRUE(base::HostFileSystem().List(tmpdir.path())->empty());
 }
 
 TEST_F(SandboxTest, MovedSandboxesStayWhole) {

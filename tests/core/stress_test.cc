@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <memory>
 #include <set>
 #include <string>
@@ -16,6 +15,7 @@
 #include "base/path.h"
 #include "gtest/gtest.h"
 #include "leash/leash.h"
+#include "support/private_tmpdir.h"
 
 namespace leash {
 namespace {
@@ -39,11 +39,7 @@ std::set<std::string> Children() {
 }
 
 TEST(Stress, AThousandSandboxesFromSixteenThreadsLeaveNothing) {
-  // A directory of this test's own, so that what is left in it is ours.
-  auto root = WorkingDir::Create();
-  ASSERT_TRUE(root.ok());
-  const char* before = std::getenv("TMPDIR");
-  ::setenv("TMPDIR", root->path().c_str(), 1);
+  const testing::PrivateTmpdir tmpdir;
   base::EventLoop::Shared();  // stays for the life of the process, with its descriptors
   const std::size_t descriptors = OpenDescriptors();
 
@@ -86,12 +82,7 @@ TEST(Stress, AThousandSandboxesFromSixteenThreadsLeaveNothing) {
   EXPECT_EQ(failures, 0);
   EXPECT_EQ(OpenDescriptors(), descriptors);
   EXPECT_TRUE(Children().empty());
-  EXPECT_TRUE(base::HostFileSystem().List(root->path())->empty());
-  if (before != nullptr) {
-    ::setenv("TMPDIR", before, 1);
-  } else {
-    ::unsetenv("TMPDIR");
-  }
+  EXPECT_TRUE(base::HostFileSystem().List(tmpdir.path())->empty());
 }
 
 }  // namespace

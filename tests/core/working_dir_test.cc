@@ -6,13 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
-
 #include "base/file_system.h"
 #include "base/path.h"
 #include "base/unique_fd.h"
 #include "gtest/gtest.h"
 #include "leash/error.h"
+#include "support/private_tmpdir.h"
 
 namespace leash {
 namespace {
@@ -71,8 +70,9 @@ TEST(WorkingDir, NamesAreNeverRepeated) {
   EXPECT_NE(a->id(), b->id());
 }
 
-// An owner that dies without cleaning up; the age that protects a directory being made is passed by faking its time.
+// An owner that dies without cleaning up. Waits out the age below which a directory might still be being made.
 TEST(WorkingDir, TheNextOneSweepsWhatADeadOwnerLeft) {
+  const testing::PrivateTmpdir tmpdir;
   std::array<int, 2> ends;
   ASSERT_EQ(::pipe(ends.data()), 0);
   const pid_t pid = ::fork();
@@ -107,29 +107,15 @@ TEST(WorkingDir, TheNextOneSweepsWhatADeadOwnerLeft) {
   EXPECT_FALSE(Exists(std::string(base::ParentOf(path))));
 }
 
-class TemporaryDirectory : public ::testing::Test {
- protected:
-  void TearDown() override {
-    if (before_ != nullptr) {
-      ::setenv("TMPDIR", before_, 1);
-    } else {
-      ::unsetenv("TMPDIR");
-    }
-  }
-  const char* before_ = std::getenv("TMPDIR");
-};
-
-TEST_F(TemporaryDirectory, IsUsedWhenItIsSafeAndNotOtherwise) {
-  auto root = WorkingDir::Create();
-  ASSERT_TRUE(root.ok());
-  ::setenv("TMPDIR", root->path().c_str(), 1);
+TEST(WorkingDir, UsesTmpdirWhenItIsSafeAndNotOtherwise) {
+  const testing::PrivateTmpdir tmpdir;
   const auto inside = WorkingDir::Create();
   ASSERT_TRUE(inside.ok());
-  EXPECT_TRUE(base::IsAtOrBelow(inside->path(), root->path()));
-  ASSERT_EQ(::chmod(root->path().c_str(), 0777), 0);  // anybody could replace what is in it
+  EXPECT_TRUE(base::IsAtOrBelow(inside->path(), tmpdir.path()));
+  ASSERT_EQ(::chmod(tmpdir.path().c_str(), 0777), 0);  // anybody could replace what is in it
   const auto elsewhere = WorkingDir::Create();
   ASSERT_TRUE(elsewhere.ok());
-  EXPECT_FALSE(base::IsAtOrBelow(elsewhere->path(), root->path()));
+  EXPECT_FALSE(base::IsAtOrBelow(elsewhere->path(), tmpdir.path()));
   ::setenv("TMPDIR", "relative", 1);
   EXPECT_TRUE(base::IsAtOrBelow(WorkingDir::Create()->path(), "/tmp"));
 }

@@ -65,7 +65,8 @@ void SelfTest(LaunchOrder* order) {
 
 }  // namespace
 
-void RunLaunchChild(LaunchOrder* order) {
+int RunLaunchChild(void* argument) {
+  auto* order = static_cast<LaunchOrder*>(argument);
   ResetSignals();
 
   ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);

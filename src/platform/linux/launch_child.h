@@ -59,7 +59,7 @@ struct LaunchOrder {
   int failed_errno = 0;
 };
 
-// Does not return. Exits with 127 after filling in the answers when a step fails.
-[[noreturn]] void RunLaunchChild(LaunchOrder* order);
+// For clone(2); `order` is a LaunchOrder. Does not return: it executes the program, or fills in the answers and exits.
+int RunLaunchChild(void* order);
 
 }  // namespace leash::platform

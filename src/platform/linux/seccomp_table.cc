@@ -1,6 +1,9 @@
 #include "platform/linux/seccomp_table.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/fscrypt.h>
+#include <linux/fsverity.h>
 #include <linux/sched.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -168,6 +171,7 @@ constexpr SyscallRule kTerminal[] = {
     {"ioctl", EPERM, IntIs(1, kTiocsetd)},
 };
 
+constexpr std::uint64_t kTmpfile = 020000000;  // __O_TMPFILE, which creates without O_CREAT
 constexpr SyscallRule kModes[] = {
     {"chmod", EPERM, HasBits(1, S_ISUID)},
     {"chmod", EPERM, HasBits(1, S_ISGID)},
@@ -181,6 +185,10 @@ constexpr SyscallRule kModes[] = {
     {"creat", EPERM, HasBits(1, S_ISGID)},
     {"open", EPERM, HasBits(1, O_CREAT), HasBits(2, S_ISUID)},
     {"open", EPERM, HasBits(1, O_CREAT), HasBits(2, S_ISGID)},
+    {"open", EPERM, HasBits(1, kTmpfile), HasBits(2, S_ISUID)},
+    {"open", EPERM, HasBits(1, kTmpfile), HasBits(2, S_ISGID)},
+    {"openat", EPERM, HasBits(2, kTmpfile), HasBits(3, S_ISUID)},
+    {"openat", EPERM, HasBits(2, kTmpfile), HasBits(3, S_ISGID)},
     {"openat", EPERM, HasBits(2, O_CREAT), HasBits(3, S_ISUID)},
     {"openat", EPERM, HasBits(2, O_CREAT), HasBits(3, S_ISGID)},
     {"mknod", EPERM, HasBits(1, S_ISUID)},
@@ -189,11 +197,23 @@ constexpr SyscallRule kModes[] = {
     {"mknodat", EPERM, HasBits(2, S_ISGID)},
 };
 
+// openat2 hides its mode behind a pointer: programs that try it fall back to openat.
+constexpr SyscallRule kHiddenModes[] = {{"openat2", ENOSYS}};
+
 // EOPNOTSUPP: copying programs take it for a file system without attributes and go on.
 constexpr SyscallRule kAttributes[] = {
     {"setxattr", EOPNOTSUPP},     {"lsetxattr", EOPNOTSUPP},     {"fsetxattr", EOPNOTSUPP},
     {"setxattrat", EOPNOTSUPP},   {"removexattr", EOPNOTSUPP},   {"lremovexattr", EOPNOTSUPP},
     {"fremovexattr", EOPNOTSUPP}, {"removexattrat", EOPNOTSUPP}, {"file_setattr", EOPNOTSUPP},
+};
+
+// The same by ioctl(2): inode flags (immutable, append only), quota project, encryption and verity.
+constexpr SyscallRule kInodeFlags[] = {
+    {"ioctl", EOPNOTSUPP, IntIs(1, FS_IOC_SETFLAGS)},
+    {"ioctl", EOPNOTSUPP, IntIs(1, FS_IOC32_SETFLAGS)},
+    {"ioctl", EOPNOTSUPP, IntIs(1, FS_IOC_FSSETXATTR)},
+    {"ioctl", EOPNOTSUPP, IntIs(1, FS_IOC_ENABLE_VERITY)},
+    {"ioctl", EOPNOTSUPP, IntIs(1, FS_IOC_SET_ENCRYPTION_POLICY)},
 };
 
 constexpr SyscallRule kExecution[] = {{"execveat", EPERM, HasBits(4, AT_EMPTY_PATH)}};
@@ -210,7 +230,9 @@ constexpr SyscallGroup kTable[] = {
     {"kernel surface", "administration, tracing and interfaces that programs do not need", kKernel},
     {"terminal injection", "typing into the terminal of whoever started leash", kTerminal},
     {"set-ID modes", "a set-user-ID file made inside would act outside", kModes},
+    {"hidden modes", "a file made with a mode that no filter sees", kHiddenModes},
     {"file attributes", "attributes change on files that Landlock only lets be read", kAttributes},
+    {"inode flags", "the same by another call", kInodeFlags},
     {"execution by descriptor", "running a file that has no path", kExecution},
 };
 

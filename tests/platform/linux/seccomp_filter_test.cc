@@ -150,6 +150,9 @@ TEST_F(SeccompFilterTest, ModesWithoutSetIdBits) {
   EXPECT_TRUE(Allowed("openat", {3, 0x1000, O_CREAT | O_WRONLY, 0644}));
   EXPECT_TRUE(Allowed("openat", {3, 0x1000, O_RDONLY, 06000})) << "the mode counts only when creating";
   EXPECT_TRUE(Refused("openat", {3, 0x1000, O_CREAT | O_WRONLY, 04755}));
+  EXPECT_TRUE(Refused("openat", {3, 0x1000, O_TMPFILE | O_WRONLY, 04755}));
+  EXPECT_TRUE(Allowed("openat", {3, 0x1000, O_TMPFILE | O_WRONLY, 0600}));
+  EXPECT_TRUE(Refused("openat2", {3, 0x1000, 0x2000, 24}, ENOSYS));
   EXPECT_EQ(Action(452, {3, 0x1000, 0644, 0}), SECCOMP_RET_ALLOW);  // fchmodat2
   EXPECT_EQ(Action(452, {3, 0x1000, 04644, 0}), SECCOMP_RET_ERRNO | EPERM);
 }
