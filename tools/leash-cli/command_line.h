@@ -1,0 +1,33 @@
+// The command line as data: which command, which options in which order, which words.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "option_table.h"
+
+namespace leash::cli {
+
+struct Occurrence {
+  const Option* option;
+  std::string value;  // "true" when the option takes none or was given none
+};
+
+struct CommandLine {
+  const CommandInfo* command = nullptr;  // null: none was given
+  std::vector<Occurrence> options;       // in the order given
+  std::vector<std::string> words;        // PROGRAM and its arguments, or PATH
+
+  bool Has(OptionId id) const;
+  int Count(OptionId id) const;
+};
+
+// `arguments` without the program's own name. In `run`, options end at the first word that is none; "--" ends them
+// everywhere. Names are never completed from abbreviations.
+// Errors: unknown command or option (naming the nearest known one), a missing value, a value for a flag.
+absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> arguments);
+
+}  // namespace leash::cli

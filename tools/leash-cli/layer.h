@@ -1,0 +1,56 @@
+// What one source (a configuration file, the command line) says about the sandbox, and how two are put together.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "leash/config.h"
+
+namespace leash::cli {
+
+enum class NetworkMode { kDeny, kAllow, kAllowList };
+std::optional<NetworkMode> ParseNetworkMode(std::string_view name);
+
+// A switch of SecurityConfig, under the name that flags and files use.
+struct Toggle {
+  std::string_view name;      // "protect-home"
+  std::string_view negative;  // "no-protect-home"
+  bool SecurityConfig::*field;
+  bool protects;  // true: on is the tighter state
+  std::string_view help;
+};
+std::span<const Toggle> Toggles();
+
+// Unset and empty mean: not said here. Nothing has a default that could be taken for a choice.
+struct Layer {
+  std::optional<Isolation> isolation;
+  std::optional<NetworkMode> network;
+  std::vector<std::string> allow_domains;
+  std::vector<std::pair<const Toggle*, bool>> security;  // a later entry beats an earlier one
+  std::vector<Grant> grants;
+  std::vector<std::string> denied;
+  ResourceLimits limits;
+  std::optional<std::string> working_dir;
+  std::optional<bool> keep;
+  std::vector<std::string> env_passthrough;
+  std::vector<std::pair<std::string, std::string>> env;
+  bool accept_degraded_kernel = false;
+};
+
+struct Settings {
+  SandboxConfig config;
+  NetworkMode network = NetworkMode::kDeny;
+  std::vector<std::string> allow_domains;
+};
+
+// Preset of the tier, then `file`, then `line`: single values of `line` win, lists are joined with the file's first.
+// `current_dir` becomes the start directory, except in the strict tier and where a working directory is named.
+// Errors: domains without an allow-list, or an allow-list without domains.
+absl::StatusOr<Settings> Combine(const Layer& file, const Layer& line, const std::string& current_dir);
+
+}  // namespace leash::cli

@@ -1,0 +1,150 @@
+#include "option_table.h"
+
+#include <array>
+#include <vector>
+
+namespace leash::cli {
+namespace {
+
+constexpr unsigned kSandbox = kOnRun | kOnExplain;
+constexpr unsigned kEverywhere = kOnTop | kOnRun | kOnExplain | kOnDoctor | kOnOthers;
+
+constexpr std::array kCommands = {
+    CommandInfo{CommandId::kRun, "run", "[OPTIONS] PROGRAM [ARGS...]", "run a program in a sandbox",
+                "Options end at PROGRAM: what follows belongs to it. Without options the program\n"
+                "reads the system and the current directory, writes only a private directory that\n"
+                "is removed at the end, and has no network.",
+                "  leash run echo hello\n"
+                "  leash run --workdir . make test            # may write the current directory\n"
+                "  leash run --strict --executable tool \"$PWD/tool\"\n"
+                "  leash run --timeout 30 --max-memory 512M -e LANG=C python3 script.py\n"},
+    CommandInfo{CommandId::kExplain, "explain", "[OPTIONS] [PATH]", "show what a sandbox would allow, without running",
+                "With PATH: the access that a sandbox has to it, and the rule that decides.",
+                "  leash explain\n"
+                "  leash explain --strict --json\n"
+                "  leash explain --readable ~/data ~/.ssh/id_ed25519\n"},
+    CommandInfo{CommandId::kDoctor, "doctor", "[OPTIONS]", "show what this machine can enforce",
+                "Exit status 0 when every required mechanism is available, 1 otherwise.",
+                "  leash doctor\n"
+                "  leash doctor --json\n"},
+    CommandInfo{CommandId::kCompletion, "completion", "bash|zsh|fish", "print a completion script for a shell", "",
+                "  leash completion bash > ~/.local/share/bash-completion/completions/leash\n"
+                "  leash completion zsh > ~/.zfunc/_leash\n"
+                "  leash completion fish > ~/.config/fish/completions/leash.fish\n"},
+    CommandInfo{CommandId::kHelp, "help", "[COMMAND]", "show help about a command", "", "  leash help run\n"},
+};
+
+constexpr std::array kOptions = {
+    Option{OptionId::kIsolation, "isolation", 0, "", Takes::kValue, "TIER", Offer::kWords, "strict default permissive",
+           "Isolation", "strict, default or permissive", kSandbox},
+    Option{OptionId::kStrict, "strict", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Isolation",
+           "short for --isolation strict", kSandbox},
+    Option{OptionId::kPermissive, "permissive", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Isolation",
+           "short for --isolation permissive", kSandbox},
+    Option{OptionId::kAcceptDegraded, "unsafe-accept-degraded-kernel", 0, "", Takes::kNothing, "", Offer::kNothing, "",
+           "Isolation", "run on a kernel that cannot refuse signals to outside processes", kSandbox},
+
+    Option{OptionId::kNetwork, "network", 0, "", Takes::kValue, "MODE", Offer::kWords, "deny allow allow-list",
+           "Network", "deny (the default), allow or allow-list", kSandbox},
+    Option{OptionId::kAllowDomain, "allow-domain", 0, "", Takes::kValue, "DOMAIN", Offer::kNothing, "", "Network",
+           "with allow-list: a host, or *.host, with an optional :port; repeatable", kSandbox},
+
+    Option{OptionId::kReadable, "readable", 0, "", Takes::kValue, "PATH", Offer::kFile, "", "Files",
+           "may be read; repeatable, as all of this group", kSandbox},
+    Option{OptionId::kWritable, "writable", 0, "", Takes::kValue, "PATH", Offer::kFile, "", "Files",
+           "may be read and written", kSandbox},
+    Option{OptionId::kExecutable, "executable", 0, "", Takes::kValue, "PATH", Offer::kFile, "", "Files",
+           "may be read and executed", kSandbox},
+    Option{OptionId::kGrant, "grant", 0, "", Takes::kValue, "MODE:PATH", Offer::kNothing, "", "Files",
+           "MODE is r, rw, rx or rwx", kSandbox},
+    Option{OptionId::kDeny, "deny", 0, "", Takes::kValue, "PATH", Offer::kFile, "", "Files",
+           "closed, whatever is granted above it", kSandbox},
+
+    Option{OptionId::kWorkdir, "workdir", 0, "working-dir", Takes::kValue, "DIR", Offer::kDirectory, "",
+           "Working directory", "start in DIR, which may be written", kSandbox},
+    Option{OptionId::kKeep, "keep", 0, "keep-working-dir", Takes::kNothing, "", Offer::kNothing, "",
+           "Working directory", "keep the private directory and print its path at the end", kSandbox},
+
+    Option{OptionId::kEnv, "env", 'e', "", Takes::kValue, "KEY=VALUE", Offer::kNothing, "", "Environment",
+           "set a variable; repeatable", kSandbox},
+    Option{OptionId::kEnvPassthrough, "env-passthrough", 0, "", Takes::kValue, "NAME", Offer::kVariable, "",
+           "Environment", "hand on a variable, if it is set; repeatable", kSandbox},
+
+    Option{OptionId::kTimeout, "timeout", 0, "", Takes::kValue, "DURATION", Offer::kNothing, "", "Limits",
+           "end the program and its descendants after this time (exit status 124)", kSandbox},
+    Option{OptionId::kMaxCpuTime, "max-cpu-time", 0, "", Takes::kValue, "DURATION", Offer::kNothing, "", "Limits",
+           "processor time of each process", kSandbox},
+    Option{OptionId::kMaxMemory, "max-memory", 0, "", Takes::kValue, "SIZE", Offer::kNothing, "", "Limits",
+           "private memory of each process", kSandbox},
+    Option{OptionId::kMaxFileSize, "max-file-size", 0, "", Takes::kValue, "SIZE", Offer::kNothing, "", "Limits",
+           "largest file that may be written", kSandbox},
+    Option{OptionId::kMaxProcesses, "max-processes", 0, "", Takes::kValue, "N", Offer::kNothing, "", "Limits",
+           "processes and threads beyond those that the user has now", kSandbox},
+    Option{OptionId::kMaxOpenFiles, "max-open-files", 0, "", Takes::kValue, "N", Offer::kNothing, "", "Limits",
+           "open descriptors of each process", kSandbox},
+
+    Option{OptionId::kConfig, "config", 'c', "", Takes::kValue, "FILE", Offer::kFile, "", "Configuration",
+           "read FILE instead of the nearest leash.toml", kSandbox},
+    Option{OptionId::kNoConfig, "no-config", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Configuration",
+           "read no configuration file", kSandbox},
+
+    Option{OptionId::kJson, "json", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Output", "print JSON",
+           kOnExplain | kOnDoctor},
+    Option{OptionId::kVerbose, "verbose", 'v', "", Takes::kNothing, "", Offer::kNothing, "", "General",
+           "say on stderr what leash does; -vv for more", kEverywhere},
+    Option{OptionId::kHelp, "help", 'h', "", Takes::kNothing, "", Offer::kNothing, "", "General", "show this help",
+           kEverywhere},
+    Option{OptionId::kVersion, "version", 0, "", Takes::kNothing, "", Offer::kNothing, "", "General",
+           "show the version", kOnTop},
+};
+
+// The toggles' options stand after the group "Files".
+std::vector<Option> WithToggles() {
+  std::vector<Option> options;
+  for (const Option& option : kOptions) {
+    if (option.id == OptionId::kWorkdir) {
+      for (const Toggle& toggle : Toggles()) {
+        const std::string_view group = toggle.protects ? "Protections" : "Hardware and terminal";
+        options.push_back({OptionId::kToggle, toggle.name, 0, "", Takes::kMaybeBool, "BOOL", Offer::kWords,
+                           "true false", group, toggle.help, kSandbox, &toggle});
+        options.push_back({OptionId::kNoToggle, toggle.negative, 0, "", Takes::kNothing, "", Offer::kNothing, "", "",
+                           toggle.help, kSandbox, &toggle});
+      }
+    }
+    options.push_back(option);
+  }
+  return options;
+}
+
+}  // namespace
+
+std::span<const CommandInfo> Commands() { return kCommands; }
+
+const CommandInfo* FindCommand(std::string_view name) {
+  for (const CommandInfo& command : kCommands) {
+    if (command.name == name) return &command;
+  }
+  return nullptr;
+}
+
+unsigned WhereOf(CommandId command) {
+  switch (command) {
+    case CommandId::kRun:
+      return kOnRun;
+    case CommandId::kExplain:
+      return kOnExplain;
+    case CommandId::kDoctor:
+      return kOnDoctor;
+    case CommandId::kCompletion:
+    case CommandId::kHelp:
+      break;
+  }
+  return kOnOthers;
+}
+
+std::span<const Option> Options() {
+  static const std::vector<Option> options = WithToggles();
+  return options;
+}
+
+}  // namespace leash::cli

@@ -1,0 +1,28 @@
+// Handing the signals that leash gets on to the program it runs.
+#pragma once
+
+#include <csignal>
+
+#include "absl/status/statusor.h"
+#include "leash/process.h"
+
+namespace leash::cli {
+
+// From its construction on, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH wait instead of ending
+// leash. Make it before any thread is started, so that every thread has them blocked. A signal that was ignored when
+// leash started (nohup, a background job of a simple shell) is not handed on: ignoring it was the caller's wish.
+//
+// They stay blocked when this object goes: what comes after the program's end must not keep leash from tidying up.
+class SignalRelay {
+ public:
+  SignalRelay();
+
+  // Waits for the end of `child`, on the calling thread. Each signal goes to the child's process group. The child may
+  // take its time over the first SIGINT, SIGTERM or SIGHUP; the second one kills it and all its descendants.
+  absl::StatusOr<ExitStatus> WaitFor(Child& child);
+
+ private:
+  sigset_t signals_;
+};
+
+}  // namespace leash::cli
