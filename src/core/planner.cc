@@ -1,10 +1,14 @@
 #include "core/planner.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <memory>
 
 #include "base/path.h"
 #include "base/status.h"
@@ -94,6 +98,7 @@ class Planner {
     plan_.keep_terminal = config_.security.allow_tty_write;
     plan_.scratch_dir = host_.scratch_dir;
     plan_.accept_degraded_kernel = config_.accept_degraded_kernel;
+    LEASH_RETURN_IF_ERROR(CheckHome());
     AddTier();
     AddDevices();
     LEASH_RETURN_IF_ERROR(AddGrants());
@@ -112,6 +117,18 @@ class Planner {
   }
 
  private:
+  // Without a home there is nothing to protect in it by name, and no way to tell.
+  absl::Status CheckHome() const {
+    const auto& rows = host_.profile->protections;
+    const bool needed = std::any_of(rows.begin(), rows.end(), [&](const ProtectedPath& row) {
+      return row.path.starts_with('~') && config_.security.*row.flag;
+    });
+    if (!host_.home.empty() || !needed) return absl::OkStatus();
+    return base::Error(ErrorCode::kInvalidArgument,
+                       "cannot tell which directory to protect as home: HOME is not set to an absolute path, and "
+                       "/etc/passwd does not know this user; set HOME");
+  }
+
   // Calls `use` with the path that `pattern` stands for: itself, with "~" replaced; or each name that a trailing '*'
   // matches.
   template <typename Use>
@@ -360,12 +377,31 @@ class Planner {
 
 }  // namespace
 
+namespace {
+
+// The home directory in /etc/passwd; empty when it does not know the user. Read directly: getpwuid(3) loads libraries
+// of the name service, which a static program cannot.
+std::string HomeByUserDatabase() {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen("/etc/passwd", "re"), &std::fclose);
+  if (file == nullptr) return "";
+  std::array<char, 4096> buffer;
+  passwd entry;
+  passwd* found = nullptr;
+  while (::fgetpwent_r(file.get(), &entry, buffer.data(), buffer.size(), &found) == 0) {
+    if (entry.pw_uid == ::geteuid()) return entry.pw_dir;
+  }
+  return "";
+}
+
+}  // namespace
+
 HostFacts HostFactsOfProcess(const PlatformProfile& profile) {
   HostFacts host;
   host.files = &base::HostFileSystem();
   host.profile = &profile;
   host.environment = base::Environment::OfProcess();
-  const std::string home = host.environment.Get("HOME").value_or("");
+  std::string home = host.environment.Get("HOME").value_or("");
+  if (!home.starts_with('/')) home = HomeByUserDatabase();
   if (home.starts_with('/')) host.home = base::CanonicalPrefix(*host.files, home);
   if (char* current = ::getcwd(nullptr, 0); current != nullptr) {
     host.current_dir = current;

@@ -15,7 +15,7 @@ namespace leash::core {
 struct HostFacts {
   const base::FileSystem* files = nullptr;
   const PlatformProfile* profile = nullptr;
-  std::string home;         // absolute; empty when the user has none
+  std::string home;         // absolute; empty when it cannot be told: then nothing in it can be protected
   std::string current_dir;  // absolute
   std::string scratch_dir;  // absolute and canonical; exists, or stands for one in `leash explain`
   base::Environment environment;
@@ -25,7 +25,7 @@ struct HostFacts {
 HostFacts HostFactsOfProcess(const PlatformProfile& profile);
 
 // Errors: kPathNotFound naming a granted path that does not exist; kInvalidArgument for a path with a NUL byte, an
-// empty path, an impossible variable name or limit.
+// empty path, an impossible variable name or limit, a home to protect that cannot be told.
 absl::StatusOr<Plan> MakePlan(const SandboxConfig& config, bool network_denied, const HostFacts& host);
 
 }  // namespace leash::core

@@ -252,6 +252,12 @@ TEST_F(PlannerTest, AMissingPathIsAnErrorThatNamesIt) {
   EXPECT_EQ(GetErrorCode(MakePlan(config, true, host_).status()), ErrorCode::kInvalidArgument);
 }
 
+TEST_F(PlannerTest, WithoutAHomeNothingIsPromisedAboutIt) {
+  host_.home = "";
+  EXPECT_EQ(GetErrorCode(MakePlan({}, true, host_).status()), ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(MakePlan(Tier(Isolation::kPermissive), true, host_).ok()) << "which protects nothing";
+}
+
 TEST_F(PlannerTest, ImpossibleValuesAreRefused) {
   const auto code = [&](const SandboxConfig& config) { return GetErrorCode(MakePlan(config, true, host_).status()); };
   SandboxConfig config;

@@ -37,22 +37,30 @@ bool HasEnded(int pidfd, int timeout_ms) {
   return ::poll(&entry, 1, timeout_ms) > 0;
 }
 
-// One look at /proc. Kills what it finds alive and gives descriptors of it.
-absl::StatusOr<std::vector<base::UniqueFd>> KillOnce(const Mark& mark) {
+// One look at /proc: what it saw that bore the mark and had not ended, and descriptors of what it killed of that. The
+// two differ when a process ends, perhaps having forked, between being seen and being opened.
+struct Look {
+  std::size_t seen = 0;
+  std::vector<base::UniqueFd> killed;
+};
+
+absl::StatusOr<Look> KillOnce(const Mark& mark) {
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), &::closedir);
   if (proc == nullptr) return base::ErrnoError(ErrorCode::kIo, errno, "cannot look for left-over processes in /proc");
-  std::vector<base::UniqueFd> killed;
+  Look look;
   while (const dirent* entry = ::readdir(proc.get())) {
     if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
     const pid_t pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
     if (!Bears(pid, mark)) continue;
     base::UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (pidfd && HasEnded(pidfd.get(), 0)) continue;  // only to be reaped
+    ++look.seen;
     // Looked at again through the descriptor's lifetime: the number may have passed to somebody else in between.
-    if (!pidfd || !Bears(pid, mark) || HasEnded(pidfd.get(), 0)) continue;
+    if (!pidfd || !Bears(pid, mark)) continue;
     (void)::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
-    killed.push_back(std::move(pidfd));
+    look.killed.push_back(std::move(pidfd));
   }
-  return killed;
+  return look;
 }
 
 }  // namespace
@@ -67,15 +75,21 @@ Mark Mark::OfSandbox(std::uint64_t sandbox_id) {
 
 absl::Status KillMarked(const Mark& mark, absl::Duration patience) {
   const absl::Time deadline = absl::Now() + patience;
-  std::size_t alive = 0;
-  do {
-    LEASH_ASSIGN_OR_RETURN(const std::vector<base::UniqueFd> killed, KillOnce(mark));
-    if (killed.empty()) return absl::OkStatus();
-    alive = 0;
-    for (const base::UniqueFd& pidfd : killed) alive += HasEnded(pidfd.get(), 100) ? 0 : 1;
-  } while (absl::Now() < deadline);
-  return base::Error(ErrorCode::kIo, fmt::format("{} processes of the sandbox would not die within {}", alive,
-                                                 absl::FormatDuration(patience)));
+  // A process that forks and ends all the time moves through the numbers, and can pass a look by: /proc is read in
+  // their order, and they start over. Twice in a row it does so only by a rare chance; three times is the proof asked
+  // for.
+  constexpr int kCleanLooks = 3;
+  int clean = 0;
+  while (clean < kCleanLooks) {
+    if (absl::Now() >= deadline) {
+      return base::Error(ErrorCode::kIo, fmt::format("processes of the sandbox were still alive after {}",
+                                                     absl::FormatDuration(patience)));
+    }
+    LEASH_ASSIGN_OR_RETURN(const Look look, KillOnce(mark));
+    clean = look.seen == 0 ? clean + 1 : 0;
+    for (const base::UniqueFd& pidfd : look.killed) (void)HasEnded(pidfd.get(), 100);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace leash::platform

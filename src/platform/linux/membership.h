@@ -30,7 +30,7 @@ class Mark {
   std::uint64_t mask_;
 };
 
-// SIGKILL to every process that bears the mark, again until a whole look at /proc finds none alive.
+// SIGKILL to every process that bears the mark, again until several whole looks at /proc find none alive.
 // Errors: kIo when some are still alive after `patience`, or /proc cannot be read.
 absl::Status KillMarked(const Mark& mark, absl::Duration patience);
 

@@ -5,6 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <string>
+
 #include "gtest/gtest.h"
 
 namespace leash::platform {
@@ -49,6 +52,37 @@ TEST(KillMarked, EndsDescendantsAndNobodyElse) {
   EXPECT_EQ(::waitpid(sibling, &status, WNOHANG), sibling);
   ::kill(-plain, SIGKILL);
   EXPECT_EQ(::waitpid(plain, &status, 0), plain);
+}
+
+// A process that is never long where it was: it forks and ends, again and again.
+TEST(KillMarked, CatchesOneThatMoves) {
+  const Mark mark = Mark::OfCommand(0xfedcba, 1);
+  const pid_t first = ::fork();
+  if (first == 0) {
+    const rlimit limit = {mark.value(), mark.value()};
+    ::setrlimit(RLIMIT_RTTIME, &limit);
+    const time_t end = ::time(nullptr) + 20;
+    while (::time(nullptr) < end) {
+      if (::fork() > 0) ::_exit(0);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(first, &status, 0), first);
+  EXPECT_TRUE(KillMarked(mark, absl::Seconds(15)).ok());
+  // Nothing that bears the mark moves on: looked for in another way, by what the numbers are for a while.
+  const auto alive = [&] {
+    for (pid_t pid = 2; pid < 32768; ++pid) {
+      rlimit limit = {};
+      if (::prlimit(pid, RLIMIT_RTTIME, nullptr, &limit) != 0 || limit.rlim_max != mark.value()) continue;
+      std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+      std::string line;
+      std::getline(stat, line);
+      if (line.find(") Z") == std::string::npos) return true;  // not merely waiting to be reaped
+    }
+    return false;
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(alive());
 }
 
 }  // namespace
