@@ -31,7 +31,8 @@ def read_names(path):
 
 
 def names_in(reason, names):
-    return [name for name in names if re.search(r"(?<![\w.])" + re.escape(name) + r"(?![\w]|\.\w)", reason)]
+    """The names for want of which something was skipped: "NAME: ..." or "... needs NAME". A mere mention is none."""
+    return [name for name in names if re.search(r"(?:^|\bneeds )" + re.escape(name) + r"(?!\w|\.\w)", reason)]
 
 
 def outcome(case):
