@@ -1,0 +1,38 @@
+// What this version does not hold, asserted: the list in README.md stays true, and a gap that closes is noticed.
+#include "guarantees.h"
+
+namespace leash::guarantees {
+namespace {
+
+class KnownGaps : public Guarantees {};
+
+// Landlock has no right for these, and the system call filter cannot see paths.
+TEST_P(KnownGaps, MetadataOfAnyPathIsSeenAndTheUsersOwnIsChanged) {
+  ExpectReached({}, {"stat", "{home}/.ssh/id_x"});
+  ExpectReached({}, {"inotify", "{outside}"});
+  ExpectReached({}, {"chmod", "{outside}/public.txt"});
+  ExpectReached({}, {"utimes", "{outside}/public.txt"});
+}
+
+// kill(2) answers ESRCH for a process that does not exist and EPERM for one that does.
+TEST_P(KnownGaps, ProcessesAreKnownToExist) { ExpectReached({}, {"process-exists", "{pid}"}); }
+
+// The file has a path, below /proc; Landlock lets files run that are on no mounted file system.
+TEST_P(KnownGaps, MemoryIsExecutedThroughItsPath) { ExpectReached({}, {"exec-memfd-path"}); }
+
+// A lease or an advisory lock needs no more than the right to read, and holds up the file's other users.
+TEST_P(KnownGaps, LocksAreTakenOnWhatMayBeRead) {
+  ExpectReached({"--readable", "{outside}"}, {"lease", "{outside}/public.txt"});
+}
+
+// What may be read can be given to an interpreter.
+TEST_P(KnownGaps, InterpretersRunWhatTheyRead) {
+  const Result result =
+      world().Inside(TierFlags(), {"/bin/sh", "-c", "cd && echo 'echo ran' > script && /bin/sh script"});
+  EXPECT_EQ(result.output, "ran\n") << result.Describe();
+}
+
+LEASH_EVERY_CLOSED_SETTING(KnownGaps);
+
+}  // namespace
+}  // namespace leash::guarantees
