@@ -109,9 +109,11 @@ TEST_P(Lifetime, OfProgramsThatHideEnds) {
   World& w = world();
   for (const char* probe : {"hide-as-sibling", "hide-without-signal", "hide-undumpable", "hide-by-moving"}) {
     SCOPED_TRACE(probe);
-    EXPECT_EQ(w.Outside({w.probe(), probe, nap_ + "1"}).code, 0) << "control";
     bool seen = false;
-    for (int i = 0; i < 50 && !seen; ++i) seen = !Sleepers(nap_ + "1").empty();
+    for (int attempt = 0; attempt < 10 && !seen; ++attempt) {  // one that moves is hard to see on a busy machine
+      EXPECT_EQ(w.Outside({w.probe(), probe, nap_ + "1"}).code, 0) << "control";
+      for (int i = 0; i < 50 && !seen; ++i) seen = !Sleepers(nap_ + "1").empty();
+    }
     EXPECT_TRUE(seen) << "control: nothing was left behind";
     std::vector<std::string> flags = TierFlags();
     flags.insert(flags.end(), {"--executable", w.root() + "/bin"});

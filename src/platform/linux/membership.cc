@@ -44,6 +44,31 @@ struct Look {
   std::vector<base::UniqueFd> killed;
 };
 
+// Kills one process that bore the mark a moment ago. False: it was gone, or somebody else had its number.
+bool KillOne(pid_t pid, const Mark& mark, Look& look) {
+  base::UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (pidfd && HasEnded(pidfd.get(), 0)) return true;  // only to be reaped
+  ++look.seen;
+  // Looked at again through the descriptor's lifetime: the number may have passed to somebody else in between.
+  if (!pidfd || !Bears(pid, mark)) return false;
+  (void)::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+  look.killed.push_back(std::move(pidfd));
+  return true;
+}
+
+// One that vanished may have forked: its child has one of the next numbers, and that one's child too. Follows them for
+// a while, which is faster than they are; listing /proc is not.
+void Chase(pid_t last, const Mark& mark, Look& look) {
+  constexpr pid_t kAhead = 64;
+  for (int tries = 0; tries < 500; ++tries) {
+    for (pid_t pid = last + 1; pid <= last + kAhead; ++pid) {
+      if (!Bears(pid, mark)) continue;
+      last = pid;
+      if (KillOne(pid, mark, look)) return;
+    }
+  }
+}
+
 absl::StatusOr<Look> KillOnce(const Mark& mark) {
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), &::closedir);
   if (proc == nullptr) return base::ErrnoError(ErrorCode::kIo, errno, "cannot look for left-over processes in /proc");
@@ -51,14 +76,7 @@ absl::StatusOr<Look> KillOnce(const Mark& mark) {
   while (const dirent* entry = ::readdir(proc.get())) {
     if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
     const pid_t pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
-    if (!Bears(pid, mark)) continue;
-    base::UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (pidfd && HasEnded(pidfd.get(), 0)) continue;  // only to be reaped
-    ++look.seen;
-    // Looked at again through the descriptor's lifetime: the number may have passed to somebody else in between.
-    if (!pidfd || !Bears(pid, mark)) continue;
-    (void)::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
-    look.killed.push_back(std::move(pidfd));
+    if (Bears(pid, mark) && !KillOne(pid, mark, look)) Chase(pid, mark, look);
   }
   return look;
 }
