@@ -43,18 +43,18 @@ void ChildState::WatchDeadline() {
 absl::StatusOr<std::optional<ExitStatus>> ChildState::Poll() {
   const std::lock_guard lock(mutex_);
   if (!end_.has_value()) {
-    absl::StatusOr<std::optional<ExitStatus>> status = process_->TryWait();
+    const absl::StatusOr<std::optional<ExitStatus>> status = process_->TryWait();
     if (status.ok() && !status->has_value()) return std::optional<ExitStatus>();
     if (!status.ok()) {
-      end_ = status.status();
+      end_ = {std::nullopt, GetErrorCode(status.status()), std::string(status.status().message())};
     } else if (timed_out_) {
-      end_ = base::Error(ErrorCode::kTimeout, "timed out: the wall-clock limit has passed; the command was killed");
+      end_ = {std::nullopt, ErrorCode::kTimeout, "timed out: the wall-clock limit has passed; the command was killed"};
     } else {
-      end_ = **status;
+      end_ = {**status, ErrorCode::kUnknown, ""};
     }
   }
-  if (!end_->ok()) return end_->status();
-  return std::optional<ExitStatus>(**end_);
+  if (!end_->status.has_value()) return base::Error(end_->error, end_->message);
+  return end_->status;
 }
 
 absl::StatusOr<std::optional<ExitStatus>> ChildState::WaitUntil(absl::Time until) {

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "base/unique_fd.h"
 #include "core/backend.h"
+#include "leash/error.h"
 #include "leash/process.h"
 
 namespace leash::core {
@@ -40,8 +41,15 @@ class ChildState : public std::enable_shared_from_this<ChildState> {
   const std::unique_ptr<Process> process_;
   const absl::Time deadline_;
   std::mutex mutex_;
-  std::optional<absl::StatusOr<ExitStatus>> end_;  // guarded by mutex_
-  bool timed_out_ = false;                         // guarded by mutex_
+  // How it ended, when it has. A status is made of it anew for every caller: one that several threads shared would be
+  // released by whichever comes last.
+  struct End {
+    std::optional<ExitStatus> status;
+    ErrorCode error = ErrorCode::kUnknown;
+    std::string message;
+  };
+  std::optional<End> end_;  // guarded by mutex_
+  bool timed_out_ = false;  // guarded by mutex_
 };
 
 // Waits with poll(2) until `fd` is readable or `until` has passed; true when readable. Interruptions are resumed.
