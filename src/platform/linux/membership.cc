@@ -1,15 +1,20 @@
 #include "platform/linux/membership.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "absl/time/clock.h"
@@ -32,6 +37,15 @@ bool Bears(pid_t pid, const Mark& mark) {
          mark.Matches(limit.rlim_max);
 }
 
+// The number that was given out last, on the whole machine: the last field of /proc/loadavg. -1 when it cannot be read.
+long LastPid() {
+  std::array<char, 128> text = {};
+  const base::UniqueFd file(::open("/proc/loadavg", O_RDONLY | O_CLOEXEC));
+  if (!file || ::read(file.get(), text.data(), text.size() - 1) <= 0) return -1;
+  const char* space = std::strrchr(text.data(), ' ');
+  return space == nullptr ? -1 : std::strtol(space, nullptr, 10);
+}
+
 bool HasEnded(int pidfd, int timeout_ms) {
   pollfd entry = {pidfd, POLLIN, 0};
   return ::poll(&entry, 1, timeout_ms) > 0;
@@ -41,13 +55,14 @@ bool HasEnded(int pidfd, int timeout_ms) {
 // two differ when a process ends, perhaps having forked, between being seen and being opened.
 struct Look {
   std::size_t seen = 0;
+  std::set<pid_t> ended;  // bore the mark and waited to be reaped: the trail of one that moves
   std::vector<base::UniqueFd> killed;
 };
 
 // Kills one process that bore the mark a moment ago. False: it was gone, or somebody else had its number.
 bool KillOne(pid_t pid, const Mark& mark, Look& look) {
   base::UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (pidfd && HasEnded(pidfd.get(), 0)) return true;  // only to be reaped
+  if (pidfd && HasEnded(pidfd.get(), 0)) return look.ended.insert(pid), true;
   ++look.seen;
   // Looked at again through the descriptor's lifetime: the number may have passed to somebody else in between.
   if (!pidfd || !Bears(pid, mark)) return false;
@@ -93,18 +108,24 @@ Mark Mark::OfSandbox(std::uint64_t sandbox_id) {
 
 absl::Status KillMarked(const Mark& mark, absl::Duration patience) {
   const absl::Time deadline = absl::Now() + patience;
-  // A process that forks and ends all the time moves through the numbers, and can pass a look by: /proc is read in
-  // their order, and they start over. Twice in a row it does so only by a rare chance; three times is the proof asked
-  // for.
-  constexpr int kCleanLooks = 3;
+  // A process that forks and ends all the time moves through the numbers and can pass a look by, since /proc is read in
+  // their order and they start over. A look that found nobody is proof when no process was made anywhere meanwhile;
+  // otherwise several in a row must have found neither anybody nor a fresh trail.
+  constexpr int kCleanLooks = 5;
   int clean = 0;
+  std::set<pid_t> known;
   while (clean < kCleanLooks) {
     if (absl::Now() >= deadline) {
       return base::Error(ErrorCode::kIo, fmt::format("processes of the sandbox were still alive after {}",
                                                      absl::FormatDuration(patience)));
     }
+    const long last = LastPid();
     LEASH_ASSIGN_OR_RETURN(const Look look, KillOnce(mark));
-    clean = look.seen == 0 ? clean + 1 : 0;
+    const bool quiet =
+        look.seen == 0 && std::includes(known.begin(), known.end(), look.ended.begin(), look.ended.end());
+    known = look.ended;
+    if (quiet && last >= 0 && last == LastPid()) return absl::OkStatus();
+    clean = quiet ? clean + 1 : 0;
     for (const base::UniqueFd& pidfd : look.killed) (void)HasEnded(pidfd.get(), 100);
   }
   return absl::OkStatus();
