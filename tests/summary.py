@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reads the JUnit files that ctest wrote, tells why tests were skipped, and prints one closing line.
+"""Reads the JUnit files that ctest wrote, tells what failed and why tests were skipped, and prints one closing line.
 
 Usage: summary.py [--required FILE] PRESET=JUNIT_FILE...
 
@@ -46,8 +46,14 @@ def outcome(case):
     return "failed"
 
 
+def last_lines(output, count=30):
+    return "".join(f"    {line}\n" for line in output.splitlines()[-count:])
+
+
 def read_preset(path):
-    """Counts by outcome, seconds, and (test, whole, reason) of each skip; None when there are no results.
+    """Counts by outcome, seconds, (test, whole, reason) of each skip, and (test, output) of each failure.
+
+    None when there are no results.
 
     `whole` is false when a test went on and passed or failed by the rest.
     """
@@ -57,15 +63,18 @@ def read_preset(path):
         return None
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     skips = []
+    failures = []
     for case in suite.iter("testcase"):
         result = outcome(case)
         counts[result] += 1
         output = case.findtext("system-out") or ""
+        if result == "failed":
+            failures.append((case.get("name"), output))
         reasons = skip_reasons(output)
         if result == "skipped" and not reasons:
             reasons = ["no reason given"]
         skips += [(case.get("name"), result == "skipped", reason) for reason in reasons]
-    return counts, float(suite.get("time") or 0), skips
+    return counts, float(suite.get("time") or 0), skips, failures
 
 
 def main():
@@ -84,7 +93,9 @@ def main():
             parts.append(f"{preset} no results")
             failed = True
             continue
-        counts, seconds, skips = read
+        counts, seconds, skips, failures = read
+        for test, output in failures:
+            print(f"{preset}: FAILED {test}; its last lines:\n{last_lines(output)}", end="")
         for test, whole, reason in skips:
             if whole:
                 print(f"{preset}: skipped {test}: {reason}")

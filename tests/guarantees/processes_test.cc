@@ -1,8 +1,10 @@
 // What a sandboxed program cannot do to other processes of the same user.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 
 #include "guarantees.h"
@@ -122,10 +124,17 @@ class Witness {
     sigaddset(&both, SIGUSR1);
     sigaddset(&both, SIGUSR2);
     sigprocmask(SIG_BLOCK, &both, &before);  // inherited: the signals are kept from the first moment
+    int ready[2];
+    if (pipe2(ready, O_CLOEXEC) != 0) abort();
     pid_ = ForkAs(who);
-    if (pid_ == 0) Watch();
+    if (pid_ == 0) Watch(ready[1]);
     sigprocmask(SIG_SETMASK, &before, nullptr);
     setpgid(pid_, pid_);
+    close(ready[1]);
+    // Until it is that user's process, that user cannot signal it.
+    char byte;
+    (void)!read(ready[0], &byte, 1);
+    close(ready[0]);
   }
   ~Witness() {
     kill(pid_, SIGKILL);
@@ -140,7 +149,8 @@ class Witness {
   }
 
  private:
-  [[noreturn]] static void Watch() {
+  [[noreturn]] static void Watch(int ready) {
+    (void)!write(ready, "", 1);
     sigset_t question, pending;
     sigemptyset(&question);
     sigaddset(&question, SIGUSR2);
