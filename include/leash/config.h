@@ -33,6 +33,7 @@ class SandboxConfigBuilder;
 // to what the tier gives there and takes nothing away, except that what becomes writable is no longer executable.
 struct SandboxConfig {
   Isolation isolation = Isolation::kDefault;
+  Namespaces namespaces = Namespaces::kAuto;
   SecurityConfig security;
   // Each path must exist when the sandbox is made: a missing one is ErrorCode::kPathNotFound.
   std::vector<Grant> grants;
@@ -77,6 +78,7 @@ class SandboxConfigBuilder {
   explicit SandboxConfigBuilder(ConfigFor<N> config) : config_(std::move(config)) {}
 
   SandboxConfigBuilder& Isolation(leash::Isolation tier) { return config_.isolation = tier, *this; }
+  SandboxConfigBuilder& Namespaces(leash::Namespaces use) { return config_.namespaces = use, *this; }
   SandboxConfigBuilder& Security(const SecurityConfig& security) { return config_.security = security, *this; }
   SandboxConfigBuilder& Grant(std::string path, Access access) {
     config_.grants.push_back({std::move(path), access});

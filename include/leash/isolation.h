@@ -18,6 +18,18 @@ enum class Isolation {
   kPermissive,
 };
 
+// Whether a sandbox is put into namespaces of its own (Linux: user, mount, pid, net, ipc, uts, cgroup), beside the
+// confinement of each process. With them, what is closed does not exist inside; see docs/threat-model.md for what is
+// given up without.
+enum class Namespaces {
+  kAuto,     // where the machine allows it
+  kRequire,  // or Create() fails with ErrorCode::kNotEnforced
+  kOff,
+};
+// "auto", "require" or "off".
+std::string_view NamespacesName(Namespaces namespaces);
+std::optional<Namespaces> ParseNamespaces(std::string_view name);
+
 // "strict", "default" or "permissive".
 std::string_view IsolationName(Isolation isolation);
 std::optional<Isolation> ParseIsolation(std::string_view name);

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -43,9 +44,19 @@ class ExitStatus {
   int signal_;
 };
 
+// What a command used up, with those of its descendants that were waited for (getrusage(2)).
+struct ResourceUsage {
+  absl::Duration user_time;
+  absl::Duration system_time;
+  std::uint64_t peak_memory_bytes = 0;  // of the largest single process
+
+  bool operator==(const ResourceUsage&) const = default;
+};
+
 // Everything a finished command left behind.
 struct Output {
   ExitStatus status = ExitStatus::Exited(0);
+  ResourceUsage usage;
   std::string stdout_bytes;
   std::string stderr_bytes;
 };
@@ -83,6 +94,11 @@ class Child {
 
   // The process id outside the sandbox. Stays reserved until the child has been waited for.
   pid_t Pid() const;
+
+  // What the command used up. Zero until its end has been waited for.
+  ResourceUsage Usage() const;
+  // Becomes readable when the command has ended: for a host with an event loop of its own. Open as long as this object.
+  int EndFd() const;
 
   // Waits for the end. May be called again; the answer stays the same. When a wall-time limit passes, the whole tree
   // is killed and the error is ErrorCode::kTimeout, here and on every later call.

@@ -46,6 +46,25 @@ std::string FormatAccess(Access access) {
   return text;
 }
 
+std::string_view NamespacesName(Namespaces namespaces) {
+  switch (namespaces) {
+    case Namespaces::kAuto:
+      return "auto";
+    case Namespaces::kRequire:
+      return "require";
+    case Namespaces::kOff:
+      return "off";
+  }
+  return "unknown";
+}
+
+std::optional<Namespaces> ParseNamespaces(std::string_view name) {
+  for (const Namespaces one : {Namespaces::kAuto, Namespaces::kRequire, Namespaces::kOff}) {
+    if (NamespacesName(one) == name) return one;
+  }
+  return std::nullopt;
+}
+
 std::string_view IsolationName(Isolation isolation) {
   for (const TierName& row : kTierNames) {
     if (row.tier == isolation) return row.name;

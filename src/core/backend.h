@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/unique_fd.h"
 #include "core/plan.h"
 #include "core/profile.h"
 #include "leash/doctor.h"
@@ -25,6 +26,14 @@ struct SpawnRequest {
   std::vector<std::string> environment;     // "NAME=value"
   std::string current_dir;                  // canonical; empty: the plan's start directory
   std::array<int, 3> stdio = {-1, -1, -1};  // borrowed for the call
+  // Not null: the command gets a terminal of its own, as controlling terminal and as each stream that is -1, and this
+  // becomes its master.
+  base::UniqueFd* terminal = nullptr;
+};
+
+struct ProcessEnd {
+  ExitStatus status = ExitStatus::Exited(0);
+  ResourceUsage usage;
 };
 
 // A started process. The destructor does not wait.
@@ -35,7 +44,7 @@ class Process {
   // Becomes readable when the process has ended. Open as long as this object.
   virtual int EndFd() const = 0;
   // Reaps it if it has ended. Called by one thread at a time, not again after it has given a status.
-  virtual absl::StatusOr<std::optional<ExitStatus>> TryWait() = 0;
+  virtual absl::StatusOr<std::optional<ProcessEnd>> TryWait() = 0;
   // To its process group if it leads one, else to itself.
   virtual absl::Status Signal(int signal) = 0;
   // SIGKILL to it and all its descendants; returns when none is left.
@@ -49,6 +58,7 @@ class PreparedSandbox {
   virtual absl::StatusOr<std::unique_ptr<Process>> Spawn(const SpawnRequest& request) = 0;
   // SIGKILL to everything that was started here and its descendants; returns when none is left.
   virtual absl::Status KillAll() = 0;
+  virtual bool UsesNamespaces() const = 0;
 };
 
 // A group of system calls that a command may not make.

@@ -43,14 +43,15 @@ void ChildState::WatchDeadline() {
 absl::StatusOr<std::optional<ExitStatus>> ChildState::Poll() {
   const std::lock_guard lock(mutex_);
   if (!end_.has_value()) {
-    const absl::StatusOr<std::optional<ExitStatus>> status = process_->TryWait();
-    if (status.ok() && !status->has_value()) return std::optional<ExitStatus>();
-    if (!status.ok()) {
-      end_ = {std::nullopt, GetErrorCode(status.status()), std::string(status.status().message())};
+    const absl::StatusOr<std::optional<ProcessEnd>> end = process_->TryWait();
+    if (end.ok() && !end->has_value()) return std::optional<ExitStatus>();
+    if (!end.ok()) {
+      end_ = {std::nullopt, {}, GetErrorCode(end.status()), std::string(end.status().message())};
     } else if (timed_out_) {
-      end_ = {std::nullopt, ErrorCode::kTimeout, "timed out: the wall-clock limit has passed; the command was killed"};
+      end_ = {std::nullopt, (*end)->usage, ErrorCode::kTimeout,
+              "timed out: the wall-clock limit has passed; the command was killed"};
     } else {
-      end_ = {**status, ErrorCode::kUnknown, ""};
+      end_ = {(*end)->status, (*end)->usage, ErrorCode::kUnknown, ""};
     }
   }
   if (!end_->status.has_value()) return base::Error(end_->error, end_->message);
@@ -63,6 +64,11 @@ absl::StatusOr<std::optional<ExitStatus>> ChildState::WaitUntil(absl::Time until
     if (status.has_value()) return status;
     if (!WaitReadable(EndFd(), until)) return std::optional<ExitStatus>();
   }
+}
+
+ResourceUsage ChildState::Usage() {
+  const std::lock_guard lock(mutex_);
+  return end_.has_value() ? end_->usage : ResourceUsage{};
 }
 
 absl::Status ChildState::KillTree() { return process_->KillTree(); }

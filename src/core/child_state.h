@@ -29,6 +29,8 @@ class ChildState : public std::enable_shared_from_this<ChildState> {
 
   // Blocks until the end or until `until`; nullopt when that passed first.
   absl::StatusOr<std::optional<ExitStatus>> WaitUntil(absl::Time until);
+  // Zero before the end has been seen.
+  ResourceUsage Usage();
   absl::Status KillTree();
   absl::Status Signal(int signal);
 
@@ -45,6 +47,7 @@ class ChildState : public std::enable_shared_from_this<ChildState> {
   // released by whichever comes last.
   struct End {
     std::optional<ExitStatus> status;
+    ResourceUsage usage;
     ErrorCode error = ErrorCode::kUnknown;
     std::string message;
   };

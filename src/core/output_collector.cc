@@ -60,6 +60,7 @@ absl::StatusOr<Output> OutputCollector::Finish() {
   if (!status.ok()) return status.status();
   LEASH_RETURN_IF_ERROR(DrainBoth());
   output_.status = **status;
+  output_.usage = child_->Usage();
   return std::move(output_);
 }
 

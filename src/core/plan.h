@@ -33,6 +33,9 @@ struct Plan {
   Isolation isolation = Isolation::kDefault;
   // Sorted by path, one rule a path: the one that wins there.
   std::vector<PathRule> rules;
+  // Symbolic links by which programs and users reach what the rules open: the link's own path, and where it leads.
+  std::vector<std::pair<std::string, std::string>> links;
+  Namespaces namespaces = Namespaces::kAuto;
   bool network_denied = true;
   // The command stays in the caller's session and keeps its controlling terminal.
   bool keep_terminal = false;

@@ -94,6 +94,7 @@ class Planner {
 
   absl::StatusOr<Plan> Run(bool network_denied) {
     plan_.isolation = config_.isolation;
+    plan_.namespaces = config_.namespaces;
     plan_.network_denied = network_denied;
     plan_.keep_terminal = config_.security.allow_tty_write;
     plan_.scratch_dir = host_.scratch_dir;
@@ -177,7 +178,11 @@ class Planner {
       std::optional<std::string> name = CanonicalName(path);
       const auto type = host_.files->TypeOf(*name);
       if (!type.has_value()) return;
-      if (type == base::FileType::kSymlink) name = host_.files->Canonical(*name);
+      if (type == base::FileType::kSymlink) {
+        std::string link = *std::move(name);
+        name = host_.files->Canonical(link);
+        if (name.has_value()) plan_.links.emplace_back(std::move(link), *name);
+      }
       if (name.has_value()) rules_.Add({*std::move(name), access, kind, reason, device});
     });
   }
@@ -231,7 +236,7 @@ class Planner {
     }
   }
 
-  absl::StatusOr<std::string> ExistingPath(const std::string& path, std::string_view what) const {
+  absl::StatusOr<std::string> ExistingPath(const std::string& path, std::string_view what) {
     LEASH_RETURN_IF_ERROR(CheckPath(path, what));
     // Text is resolved before links are only where there is no link to resolve: realpath decides about "..".
     const std::string absolute = path.front() == '/' ? path : base::JoinPath(host_.current_dir, path);
@@ -243,7 +248,29 @@ class Planner {
                                                        : fmt::format("{} {} does not exist (looked for {})", what,
                                                                      shown, base::Printable(absolute)));
     }
+    if (*canonical != absolute) AddLinksOnTheWay(absolute);
     return *std::move(canonical);
+  }
+
+  // A path that was given through symbolic links is to be reached through them inside as well.
+  void AddLinksOnTheWay(const std::string& path) {
+    std::string at = "/";  // canonical all the time
+    for (const std::string_view component : base::Components(path)) {
+      if (component == ".") continue;
+      if (component == "..") {
+        at = base::ParentOf(at);
+        continue;
+      }
+      std::string next = base::JoinPath(at, component);
+      if (host_.files->TypeOf(next) != base::FileType::kSymlink) {
+        at = std::move(next);
+        continue;
+      }
+      auto target = host_.files->Canonical(next);
+      if (!target.has_value()) return;
+      plan_.links.emplace_back(std::move(next), *target);
+      at = *std::move(target);
+    }
   }
 
   absl::Status CheckPath(const std::string& path, std::string_view what) const {
@@ -255,7 +282,7 @@ class Planner {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::string> ExistingDirectory(const std::string& path, std::string_view what) const {
+  absl::StatusOr<std::string> ExistingDirectory(const std::string& path, std::string_view what) {
     LEASH_ASSIGN_OR_RETURN(std::string canonical, ExistingPath(path, what));
     if (host_.files->TypeOf(canonical) != base::FileType::kDirectory) {
       return base::Error(ErrorCode::kInvalidArgument,

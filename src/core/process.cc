@@ -66,6 +66,8 @@ Child& Child::operator=(Child&&) noexcept = default;
 Child::~Child() = default;
 
 pid_t Child::Pid() const { return state_->Pid(); }
+int Child::EndFd() const { return state_->EndFd(); }
+ResourceUsage Child::Usage() const { return state_->Usage(); }
 
 absl::StatusOr<ExitStatus> Child::Wait() {
   LEASH_ASSIGN_OR_RETURN(const std::optional<ExitStatus> status, state_->WaitUntil(absl::InfiniteFuture()));

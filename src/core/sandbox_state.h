@@ -22,6 +22,7 @@ class SandboxState {
   absl::StatusOr<std::shared_ptr<ChildState>> Spawn(const SpawnRequest& request, absl::Time deadline);
   absl::Status Close();
   void KeepScratch();
+  bool UsesNamespaces() const { return prepared_->UsesNamespaces(); }
 
  private:
   const Plan plan_;

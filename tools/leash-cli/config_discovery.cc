@@ -107,6 +107,9 @@ class Judge {
     if (file_.layer.isolation == Isolation::kPermissive) {
       return RefuseKey("isolation", fmt::format("= \"permissive\" {}", kNamedOnly));
     }
+    if (file_.layer.namespaces == Namespaces::kOff) {
+      return RefuseKey("namespaces", fmt::format("= \"off\" {}", kNamedOnly));
+    }
     if (file_.layer.network.value_or(NetworkMode::kDeny) != NetworkMode::kDeny) {
       return RefuseKey("network", fmt::format("other than \"deny\" {}", kNamedOnly));
     }

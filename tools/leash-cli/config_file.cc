@@ -48,10 +48,15 @@ class Reader {
 
   absl::Status ReadRoot(const toml::table& root) {
     static constexpr std::array kRows = {
-        Row{"isolation", &Reader::ReadIsolation},   Row{"network", &Reader::ReadNetwork},
-        Row{"allow-domains", &Reader::ReadDomains}, Row{"security", &Reader::ReadSecurity},
-        Row{"paths", &Reader::ReadPaths},           Row{"limits", &Reader::ReadLimits},
-        Row{"workdir", &Reader::ReadWorkdir},       Row{"env", &Reader::ReadEnv},
+        Row{"isolation", &Reader::ReadIsolation},
+        Row{"namespaces", &Reader::ReadNamespaces},
+        Row{"network", &Reader::ReadNetwork},
+        Row{"allow-domains", &Reader::ReadDomains},
+        Row{"security", &Reader::ReadSecurity},
+        Row{"paths", &Reader::ReadPaths},
+        Row{"limits", &Reader::ReadLimits},
+        Row{"workdir", &Reader::ReadWorkdir},
+        Row{"env", &Reader::ReadEnv},
     };
     LEASH_RETURN_IF_ERROR(ReadRows(root, "", kRows));
     const Layer& layer = file_.layer;
@@ -151,6 +156,13 @@ class Reader {
     if (file_.layer.isolation.has_value()) return absl::OkStatus();
     return Error(node, key,
                  fmt::format("'{}' is not \"strict\", \"default\" or \"permissive\"", base::Printable(name)));
+  }
+
+  absl::Status ReadNamespaces(const toml::node& node, const std::string& key) {
+    LEASH_ASSIGN_OR_RETURN(const std::string name, String(node, key));
+    file_.layer.namespaces = ParseNamespaces(name);
+    if (file_.layer.namespaces.has_value()) return absl::OkStatus();
+    return Error(node, key, fmt::format("'{}' is not \"auto\", \"require\" or \"off\"", base::Printable(name)));
   }
 
   absl::Status ReadNetwork(const toml::node& node, const std::string& key) {

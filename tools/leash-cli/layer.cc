@@ -83,6 +83,7 @@ absl::StatusOr<Settings> Combine(const Layer& file, const Layer& line, const std
   LEASH_RETURN_IF_ERROR(SetNetwork(file, line, settings));
   SandboxConfig& config = settings.config;
   config.isolation = Later(file.isolation, line.isolation).value_or(Isolation::kDefault);
+  config.namespaces = Later(file.namespaces, line.namespaces).value_or(Namespaces::kAuto);
   config.security =
       config.isolation == Isolation::kPermissive ? SecurityConfig::Permissive() : SecurityConfig::Strict();
   for (const auto& [toggle, on] : Joined(file.security, line.security)) config.security.*(toggle->field) = on;

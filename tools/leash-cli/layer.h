@@ -29,6 +29,7 @@ std::span<const Toggle> Toggles();
 // Unset and empty mean: not said here. Nothing has a default that could be taken for a choice.
 struct Layer {
   std::optional<Isolation> isolation;
+  std::optional<Namespaces> namespaces;
   std::optional<NetworkMode> network;
   std::vector<std::string> allow_domains;
   std::vector<std::pair<const Toggle*, bool>> security;  // a later entry beats an earlier one

@@ -41,6 +41,8 @@ constexpr std::array kOptions = {
            "short for --isolation strict", kSandbox},
     Option{OptionId::kPermissive, "permissive", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Isolation",
            "short for --isolation permissive", kSandbox},
+    Option{OptionId::kNamespaces, "namespaces", 0, "", Takes::kValue, "USE", Offer::kWords, "auto require off",
+           "Isolation", "auto (the default: where the machine allows them), require or off", kSandbox},
     Option{OptionId::kAcceptDegraded, "unsafe-accept-degraded-kernel", 0, "", Takes::kNothing, "", Offer::kNothing, "",
            "Isolation", "run on a kernel that cannot refuse signals to outside processes", kSandbox},
 

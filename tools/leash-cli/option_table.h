@@ -50,6 +50,7 @@ enum class OptionId {
   kEnvPassthrough,
   kConfig,
   kNoConfig,
+  kNamespaces,
   kAcceptDegraded,
   kJson,
   kVerbose,

@@ -66,6 +66,9 @@ absl::Status Apply(const Occurrence& flag, Layer& layer) {
       return Store<Isolation>(Isolation::kStrict, layer.isolation);
     case OptionId::kPermissive:
       return Store<Isolation>(Isolation::kPermissive, layer.isolation);
+    case OptionId::kNamespaces:
+      layer.namespaces = ParseNamespaces(value);
+      return layer.namespaces.has_value() ? absl::OkStatus() : OneOf(value, "auto, require, off");
     case OptionId::kNetwork:
       layer.network = ParseNetworkMode(value);
       return layer.network.has_value() ? absl::OkStatus() : OneOf(value, "deny, allow, allow-list");

@@ -1,6 +1,8 @@
 #include "signal_relay.h"
 
+#include <poll.h>
 #include <pthread.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <array>
@@ -21,8 +23,8 @@ bool IsIgnored(int signal) {
 bool AsksToEnd(int signal) { return signal == SIGINT || signal == SIGTERM || signal == SIGHUP; }
 
 // A terminal signals every process of its foreground group. A child in leash's own group has the signal already.
-bool ChildHasItAlready(const siginfo_t& info, pid_t child) {
-  const bool from_terminal = info.si_code > 0;  // kill(2) and its kin: zero or less
+bool ChildHasItAlready(const signalfd_siginfo& info, pid_t child) {
+  const bool from_terminal = info.ssi_code > 0;  // kill(2) and its kin: zero or less
   return from_terminal && ::getpgid(child) == ::getpgrp();
 }
 
@@ -37,7 +39,10 @@ SignalRelay::SignalRelay() {
   ::signal(SIGCHLD, SIG_DFL);
   ::sigaddset(&signals_, SIGCHLD);
   ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  fd_ = ::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK);
 }
+
+SignalRelay::~SignalRelay() { ::close(fd_); }
 
 absl::StatusOr<ExitStatus> SignalRelay::WaitFor(Child& child) {
   int requests_to_end = 0;
@@ -46,10 +51,12 @@ absl::StatusOr<ExitStatus> SignalRelay::WaitFor(Child& child) {
     absl::StatusOr<std::optional<ExitStatus>> end = child.TryWait();
     if (!end.ok()) return end.status();
     if (end->has_value()) return **end;
-    siginfo_t info = {};
-    const int signal = ::sigwaitinfo(&signals_, &info);
+    std::array<pollfd, 2> entries = {{{child.EndFd(), POLLIN, 0}, {fd_, POLLIN, 0}}};
+    signalfd_siginfo info = {};
+    if (::poll(entries.data(), entries.size(), -1) < 0 || ::read(fd_, &info, sizeof(info)) != sizeof(info)) continue;
+    const int signal = static_cast<int>(info.ssi_signo);
     if (signal == SIGCHLD) ReapOrphans(child);
-    if (signal < 0 || signal == SIGCHLD || ChildHasItAlready(info, child.Pid())) continue;
+    if (signal == SIGCHLD || ChildHasItAlready(info, child.Pid())) continue;
     if (AsksToEnd(signal)) ++requests_to_end;
     base::Log(base::LogLevel::kInfo, "signal {}: {}", signal, requests_to_end > 1 ? "killing" : "handed on");
     // An error means that the child has ended meanwhile.

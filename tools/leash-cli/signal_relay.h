@@ -16,6 +16,9 @@ namespace leash::cli {
 class SignalRelay {
  public:
   SignalRelay();
+  ~SignalRelay();
+  SignalRelay(const SignalRelay&) = delete;
+  SignalRelay& operator=(const SignalRelay&) = delete;
 
   // Waits for the end of `child`, on the calling thread. Each signal goes to the child's process group. The child may
   // take its time over the first SIGINT, SIGTERM or SIGHUP; the second one kills it and all its descendants.
@@ -23,6 +26,7 @@ class SignalRelay {
 
  private:
   sigset_t signals_;
+  int fd_;  // that reads them
 };
 
 }  // namespace leash::cli

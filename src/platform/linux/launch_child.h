@@ -16,6 +16,7 @@ enum class LaunchStage : int {
   kNone,
   kParentDied,
   kSession,
+  kTerminal,
   kStdio,
   kCurrentDir,
   kLimits,
@@ -34,13 +35,17 @@ struct LimitValue {
 };
 
 // Everything the child needs, computed before it exists: after clone it makes system calls and nothing else. It shares
-// its parent's memory until execve, so it must not allocate, lock, or call into libc beyond syscall(2).
+// its parent's memory until execve, so it must not allocate, lock, or call into libc.
 struct LaunchOrder {
   const char* program = nullptr;
   char* const* argv = nullptr;
   char* const* environment = nullptr;
   std::array<int, 3> stdio = {-1, -1, -1};  // each 3 or more
+  // A terminal's master: its other end becomes the controlling terminal and those of the streams that are -1.
+  int terminal = -1;
+  // One of the two; a path is looked up by the child.
   int current_dir = -1;
+  const char* current_dir_path = nullptr;
   int ruleset = -1;
   std::uint32_t restrict_flags = 0;
   sock_fprog filter = {};
@@ -48,7 +53,12 @@ struct LaunchOrder {
   std::size_t limit_count = 0;
   bool new_session = true;
   bool drop_capabilities = false;
+  // Ends with its parent (PR_SET_PDEATHSIG). Not needed where the parent is the init process of a namespace.
+  bool die_with_parent = true;
   pid_t parent = 0;
+  // A descriptor that is told of the new process before it is confined, or -1: the message's credentials tell its
+  // number in the reader's namespace (unix(7), SCM_CREDENTIALS).
+  int announce = -1;
   // The self-test: an existing file that must not open, and whether signals to the parent must be refused.
   const char* canary = nullptr;
   bool signals_scoped = false;

@@ -1,0 +1,250 @@
+#include "platform/linux/init_process.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "fmt/format.h"
+#include "platform/linux/borrowed_clone.h"
+#include "platform/linux/init_launch.h"
+
+// The program itself, as src/CMakeLists.txt builds it.
+asm(".pushsection .rodata\n"
+    ".balign 16\n"
+    ".globl leash_init_image\n"
+    "leash_init_image:\n"
+    ".incbin \"" LEASH_INIT_IMAGE
+    "\"\n"
+    ".globl leash_init_image_end\n"
+    "leash_init_image_end:\n"
+    ".popsection\n");
+extern "C" const char leash_init_image[];
+extern "C" const char leash_init_image_end[];
+
+namespace leash::platform {
+namespace {
+
+// A sealed copy of the program, to be executed by descriptor. Made once.
+absl::StatusOr<int> Image() {
+  static const absl::StatusOr<base::UniqueFd> image = []() -> absl::StatusOr<base::UniqueFd> {
+    constexpr unsigned kExecutable = 0x0010U;  // MFD_EXEC, Linux 6.3; EINVAL before
+    base::UniqueFd fd(::memfd_create("leash-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | kExecutable));
+    if (!fd && errno == EINVAL) fd.reset(::memfd_create("leash-init", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    const auto size = static_cast<std::size_t>(leash_init_image_end - leash_init_image);
+    if (!fd || ::write(fd.get(), leash_init_image, size) != static_cast<ssize_t>(size) ||
+        ::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+      return base::ErrnoError(ErrorCode::kNotEnforced, errno, "cannot put the init process into memory (memfd_create)");
+    }
+    return fd;
+  }();
+  if (!image.ok()) return base::Error(ErrorCode::kNotEnforced, std::string(image.status().message()));
+  return image->get();
+}
+
+std::string IdMap(unsigned id) { return fmt::format("{} {} 1\n", id, id); }
+
+const char* StageText(InitStage stage) {
+  switch (stage) {
+    case InitStage::kNone:
+      break;
+    case InitStage::kDescriptors:
+      return "cannot hand descriptors to the init process";
+    case InitStage::kIdMaps:
+      return "cannot map this user into a user namespace";
+    case InitStage::kCapabilities:
+      return "cannot keep capabilities in the new user namespace";
+    case InitStage::kExec:
+      return "cannot execute the init process from memory (vm.memfd_noexec?)";
+  }
+  return "cannot start the init process";
+}
+
+// `descriptors` as SCM_RIGHTS.
+struct Attachment {
+  Attachment(msghdr& header, std::span<const int> descriptors) {
+    if (descriptors.empty()) return;
+    header.msg_control = buffer;
+    header.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size_bytes());
+  }
+  alignas(cmsghdr) char buffer[CMSG_SPACE(sizeof(int) * wire::kMostDescriptors)] = {};
+};
+
+absl::StatusOr<base::UniqueFd> InMemory(std::span<const char> bytes) {
+  base::UniqueFd fd(::memfd_create("leash-order", MFD_CLOEXEC | 0x0008U));  // MFD_NOEXEC_SEAL
+  if (!fd) fd.reset(::memfd_create("leash-order", MFD_CLOEXEC));
+  while (fd && !bytes.empty()) {
+    const ssize_t size = ::write(fd.get(), bytes.data(), bytes.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return base::ErrnoError(ErrorCode::kIo, errno, "cannot write an order for the init process");
+    bytes = bytes.subspan(static_cast<std::size_t>(size));
+  }
+  if (!fd) return base::ErrnoError(ErrorCode::kIo, errno, "cannot make an order for the init process");
+  return fd;
+}
+
+}  // namespace
+
+wire::Offset ArenaBuilder::AddBytes(const void* data, std::size_t size) {
+  const std::size_t at = bytes_.size();
+  bytes_.resize((at + size + 7) / 8 * 8);
+  if (size > 0) std::memcpy(bytes_.data() + at, data, size);
+  return static_cast<wire::Offset>(at);
+}
+
+wire::Offset ArenaBuilder::Add(std::string_view text) {
+  const std::size_t at = bytes_.size();
+  bytes_.resize((at + text.size() + 8) / 8 * 8);
+  std::memcpy(bytes_.data() + at, text.data(), text.size());
+  return static_cast<wire::Offset>(at);
+}
+
+absl::StatusOr<std::unique_ptr<InitProcess>> InitProcess::Start() {
+  LEASH_ASSIGN_OR_RETURN(const int image, Image());
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+    return base::ErrnoError(ErrorCode::kIo, errno, "cannot make a socket for the init process");
+  }
+  base::UniqueFd ours(pair[0]);
+  const base::UniqueFd theirs(pair[1]);
+  const base::UniqueFd host(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+  if (!host) return base::ErrnoError(ErrorCode::kIo, errno, "cannot open a pidfd of leash itself");
+
+  const std::string uid_map = IdMap(::geteuid());
+  const std::string gid_map = IdMap(::getegid());
+  InitOrder order;
+  order.control = theirs.get();
+  order.host = host.get();
+  order.image = image;
+  order.uid_map = uid_map;
+  order.gid_map = gid_map;
+  // With a user namespace the sandbox has no power over anything that is not its own, root's or not.
+  absl::StatusOr<BorrowedChild> child = CloneBorrowed(&RunInitChild, &order, CLONE_NEWUSER | CLONE_NEWPID);
+  if (!child.ok() && ::geteuid() == 0) {
+    order.uid_map = order.gid_map = {};
+    child = CloneBorrowed(&RunInitChild, &order, CLONE_NEWPID);
+  }
+  if (!child.ok()) {
+    return base::Error(ErrorCode::kNotEnforced,
+                       fmt::format("this machine refuses namespaces ({})", std::string(child.status().message())));
+  }
+  std::unique_ptr<InitProcess> init(new InitProcess(child->pid, std::move(child->pidfd), std::move(ours)));
+  if (order.failed_stage != InitStage::kNone) {
+    return base::ErrnoError(ErrorCode::kNotEnforced, order.failed_errno, StageText(order.failed_stage));
+  }
+  return init;
+}
+
+InitProcess::~InitProcess() { Kill().IgnoreError(); }
+
+absl::Status InitProcess::Send(wire::RequestKind kind, std::uint64_t command, std::span<const char> arena,
+                               std::span<const int> descriptors, std::uint32_t streams, int signal) const {
+  wire::Request request = {};
+  request.kind = kind;
+  request.arena_size = static_cast<std::uint32_t>(arena.size());
+  request.command = command;
+  request.signal = signal;
+  request.streams = streams;
+  base::UniqueFd order;
+  std::array<int, wire::kMostDescriptors> attached = {};
+  std::size_t count = 0;
+  if (!arena.empty()) {
+    LEASH_ASSIGN_OR_RETURN(order, InMemory(arena));
+    attached[count++] = order.get();
+  }
+  for (const int fd : descriptors) attached[count++] = fd;
+
+  iovec body = {&request, sizeof(request)};
+  msghdr header = {};
+  header.msg_iov = &body;
+  header.msg_iovlen = 1;
+  const Attachment attachment(header, std::span(attached.data(), count));
+  while (::sendmsg(control_.get(), &header, MSG_NOSIGNAL) < 0) {
+    if (errno == EINTR) continue;
+    return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot reach the sandbox's init process");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<wire::Answer> InitProcess::ReceiveAnswer() const {
+  LEASH_ASSIGN_OR_RETURN(const Received received, ReceiveFrom(control_.get(), true));
+  return received.answer;
+}
+
+absl::Status InitProcess::Kill() {
+  if (!pidfd_) return absl::OkStatus();
+  // The kernel ends whatever else is in the namespace before its pid 1 is gone.
+  (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  siginfo_t info = {};
+  while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | __WALL) != 0) {
+    if (errno == EINTR) continue;
+    return base::ErrnoError(ErrorCode::kIo, errno, "cannot wait for the sandbox's init process");
+  }
+  pidfd_.reset();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Received> ReceiveFrom(int socket, bool wait) {
+  Received received;
+  iovec body = {&received.answer, sizeof(received.answer)};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(ucred))] = {};
+  msghdr header = {};
+  header.msg_iov = &body;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof(control);
+  ssize_t size;
+  do {
+    size = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
+  } while (size < 0 && errno == EINTR);
+  if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return received;
+  for (cmsghdr* part = size > 0 ? CMSG_FIRSTHDR(&header) : nullptr; part != nullptr;
+       part = CMSG_NXTHDR(&header, part)) {
+    if (part->cmsg_level != SOL_SOCKET) continue;
+    if (part->cmsg_type == SCM_RIGHTS) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(part), sizeof(fd));
+      received.descriptor.reset(fd);
+    } else if (part->cmsg_type == SCM_CREDENTIALS) {
+      ucred sender = {};
+      std::memcpy(&sender, CMSG_DATA(part), sizeof(sender));
+      received.sender = sender.pid;
+    }
+  }
+  received.kind = size == 1 ? Received::Kind::kAnnouncement : Received::Kind::kAnswer;
+  if (size != 1 && size != static_cast<ssize_t>(sizeof(received.answer))) {
+    return base::Error(ErrorCode::kClosed, "the sandbox's init process has ended");
+  }
+  return received;
+}
+
+absl::StatusOr<std::pair<base::UniqueFd, base::UniqueFd>> AnswerSocket() {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+    return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot make a socket for the command");
+  }
+  base::UniqueFd ours(pair[0]);
+  base::UniqueFd theirs(pair[1]);
+  const int on = 1;
+  if (::setsockopt(ours.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0) {
+    return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot ask for credentials on the command's socket");
+  }
+  return std::pair(std::move(ours), std::move(theirs));
+}
+
+}  // namespace leash::platform

@@ -1,0 +1,86 @@
+// leash's side of a sandbox's init process: starting it, and talking to it (init_wire.h).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/unique_fd.h"
+#include "platform/linux/init_wire.h"
+
+namespace leash::platform {
+
+// The body of a request, under construction.
+class ArenaBuilder {
+ public:
+  // Room for a T at the beginning, to be filled in with Set.
+  explicit ArenaBuilder(std::size_t head) : bytes_((head + 7) / 8 * 8) {}
+
+  wire::Offset Add(std::string_view text);  // with a NUL behind it
+  template <typename T>
+  wire::Offset AddArray(std::span<const T> items) {
+    return AddBytes(items.data(), items.size_bytes());
+  }
+  template <typename T>
+  void SetHead(const T& head) {
+    std::memcpy(bytes_.data(), &head, sizeof(head));
+  }
+  std::span<const char> bytes() const { return bytes_; }
+
+ private:
+  wire::Offset AddBytes(const void* data, std::size_t size);
+  std::vector<char> bytes_;
+};
+
+class InitProcess {
+ public:
+  // A new process in namespaces of its own, which begins to make the others. Errors: kNotEnforced with the reason when
+  // this machine does not let us.
+  static absl::StatusOr<std::unique_ptr<InitProcess>> Start();
+
+  // Ends the sandbox and everything in it.
+  ~InitProcess();
+
+  // One request. `descriptors` are borrowed. Safe from any thread.
+  absl::Status Send(wire::RequestKind kind, std::uint64_t command, std::span<const char> arena,
+                    std::span<const int> descriptors, std::uint32_t streams = 0, int signal = 0) const;
+  // The answer to kSetUp. Blocks.
+  absl::StatusOr<wire::Answer> ReceiveAnswer() const;
+
+  // SIGKILL, and waits until all is gone.
+  absl::Status Kill();
+
+  pid_t pid() const { return pid_; }
+
+ private:
+  InitProcess(pid_t pid, base::UniqueFd pidfd, base::UniqueFd control)
+      : pid_(pid), pidfd_(std::move(pidfd)), control_(std::move(control)) {}
+
+  const pid_t pid_;
+  base::UniqueFd pidfd_;  // until it has been waited for
+  const base::UniqueFd control_;
+};
+
+struct Received {
+  enum class Kind { kNothing, kAnswer, kAnnouncement };
+  Kind kind = Kind::kNothing;
+  wire::Answer answer = {};
+  base::UniqueFd descriptor;  // that came with an answer: a terminal's master
+  pid_t sender = 0;           // of an announcement: the new process, as numbered here
+};
+// The next message on a command's own socket; with `wait`, never kNothing. Error: the init process has ended.
+absl::StatusOr<Received> ReceiveFrom(int socket, bool wait);
+
+// A socket for one command's answers: ours, and the one to send along.
+absl::StatusOr<std::pair<base::UniqueFd, base::UniqueFd>> AnswerSocket();
+
+}  // namespace leash::platform

@@ -1,0 +1,117 @@
+// What leash and the init process of a sandbox say to each other.
+//
+// They are connected by a socket pair of sequenced packets (unix(7)). leash sends a Request, with descriptors attached
+// and its body in a memfd, the first of them: an arena of structs that name strings and arrays by their offset in it.
+// The init process maps it and trusts it, since nobody but leash can write it.
+//
+// First comes one kSetUp, answered on the same socket. After that, any number of kSpawn, each with a socket of its own
+// for its answers, so that commands are independent of each other; and kSignal, which has none.
+#pragma once
+
+#include <cstdint>
+
+#include "platform/linux/launch_child.h"
+
+namespace leash::platform::wire {
+
+// Descriptors that the init process starts with.
+inline constexpr int kControl = 3;  // the socket pair
+inline constexpr int kHost = 4;     // a pidfd of leash: when it ends, the sandbox ends
+inline constexpr int kImage = 5;    // the program itself, closed on execution
+
+enum class RequestKind : std::uint32_t {
+  kSetUp,   // [arena: SetUpOrder]
+  kSpawn,   // [arena: SpawnOrder, answers, stdin, stdout, stderr]; with a terminal: those streams that have their own
+  kSignal,  // none
+};
+
+struct Request {
+  RequestKind kind;
+  std::uint32_t arena_size;
+  std::uint64_t command;  // a number of leash's choosing, for kSpawn and kSignal
+  std::int32_t signal;
+  std::uint32_t streams;  // kSpawn: bit i is set when stream i has a descriptor; the others are the terminal
+};
+inline constexpr int kMostDescriptors = 5;
+
+using Offset = std::uint32_t;  // in the arena; 0: none
+
+enum class MountKind : std::uint16_t {
+  kDirectory,      // makes `target`
+  kSymlink,        // makes `target`, which leads to `source`
+  kBind,           // attaches the host's `source` and what is mounted below it
+  kPrivate,        // makes a directory that may be written
+  kTmpfs,          // covers `target` with a new file system, for later steps to fill
+  kProc,           // the process-id namespace's own
+  kDevpts,         // a set of terminals of its own
+  kMaskDirectory,  // covers `target` with an empty directory
+  kMaskFile,       // covers `target` with an empty file
+};
+
+enum MountFlags : std::uint16_t {
+  kMakeDirectory = 1,  // `target` does not exist yet
+  kMakeFile = 2,
+};
+
+struct MountStep {
+  MountKind kind;
+  std::uint16_t flags;
+  std::uint32_t mode;
+  Offset source;             // absolute, canonical
+  Offset target;             // relative to the new root
+  std::uint64_t attributes;  // MOUNT_ATTR_*
+  std::uint64_t rights;      // of a Landlock rule on what was mounted; 0: none
+};
+
+struct SetUpOrder {
+  std::uint64_t landlock_fs;
+  std::uint64_t landlock_net;
+  std::uint64_t landlock_scoped;
+  std::uint64_t root_rights;  // of a Landlock rule on the root itself
+  std::uint32_t restrict_flags;
+  std::uint32_t step_count;
+  Offset steps;
+  Offset root_options;  // of the tmpfs that becomes the root; 0: the first step is the root
+  Offset filter;        // the system call filter
+  std::uint32_t filter_length;
+  bool masks;  // some step is a mask
+  bool sockets_refused;
+  bool keep_session;  // commands stay in leash's session
+};
+
+// A LaunchOrder in which every pointer is an offset, and the tables that it points to are tables of offsets, 64 bits
+// wide, that end with a 0.
+struct SpawnOrder {
+  Offset program;
+  Offset argv;
+  Offset environment;
+  Offset current_dir;  // a path
+  LimitValue limits[8];
+  std::uint32_t limit_count;
+  bool terminal;  // give it one, and its master to leash
+};
+
+// Where setting up failed.
+enum class SetUpStage : std::int32_t { kNone, kUnshare, kRoot, kStep, kPivot, kRuleset, kPrivileges, kRequest };
+
+enum class AnswerKind : std::uint32_t {
+  kReady,    // of kSetUp
+  kRefused,  // of kSetUp: stage, error, step
+  kStarted,  // of kSpawn; with a terminal, its master is attached
+  kFailed,   // of kSpawn: stage, error
+  kEnded,    // of kSpawn, the last: how
+};
+
+struct Answer {
+  AnswerKind kind;
+  std::int32_t stage;  // SetUpStage or LaunchStage
+  std::int32_t error;  // errno
+  std::uint32_t step;
+  std::int32_t wait_status;  // as wait(2) gives it
+  std::uint32_t reserved;
+  std::uint64_t user_microseconds;
+  std::uint64_t system_microseconds;
+  std::uint64_t peak_memory_kib;
+};
+
+}  // namespace leash::platform::wire

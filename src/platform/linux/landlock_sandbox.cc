@@ -1,0 +1,210 @@
+#include "platform/linux/landlock_sandbox.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <functional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "base/file_system.h"
+#include "base/log.h"
+#include "base/path_fd.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+#include "core/carve_out.h"
+#include "fmt/format.h"
+#include "platform/linux/borrowed_clone.h"
+#include "platform/linux/landlock.h"
+#include "platform/linux/launch_child.h"
+#include "platform/linux/launch_error.h"
+#include "platform/linux/limits.h"
+#include "platform/linux/membership.h"
+#include "platform/linux/seccomp_filter.h"
+
+namespace leash::platform {
+namespace {
+
+class LandlockProcess final : public core::Process {
+ public:
+  LandlockProcess(pid_t pid, base::UniqueFd pidfd, bool leads_group, Mark mark)
+      : pid_(pid), pidfd_(std::move(pidfd)), leads_group_(leads_group), mark_(mark) {}
+
+  pid_t Pid() const override { return pid_; }
+  int EndFd() const override { return pidfd_.get(); }
+
+  absl::StatusOr<std::optional<core::ProcessEnd>> TryWait() override {
+    siginfo_t info = {};
+    rusage usage = {};
+    // The system call itself, because libc's waitid(2) leaves out its fifth argument.
+    while (::syscall(SYS_waitid, P_PIDFD, pidfd_.get(), &info, WEXITED | WNOHANG, &usage) != 0) {
+      if (errno == EINTR) continue;
+      // A host that ignores SIGCHLD, or waits for any child, has reaped ours.
+      return base::ErrnoError(ErrorCode::kIo, errno, "cannot learn how the command ended");
+    }
+    if (info.si_pid == 0) return std::optional<core::ProcessEnd>();
+    core::ProcessEnd end;
+    end.status = info.si_code == CLD_EXITED ? ExitStatus::Exited(info.si_status) : ExitStatus::Signaled(info.si_status);
+    end.usage.user_time = absl::DurationFromTimeval(usage.ru_utime);
+    end.usage.system_time = absl::DurationFromTimeval(usage.ru_stime);
+    end.usage.peak_memory_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+    return std::optional<core::ProcessEnd>(end);
+  }
+
+  absl::Status Signal(int signal) override {
+    const int result = leads_group_
+                           ? ::kill(-pid_, signal)
+                           : static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0));
+    if (result != 0) return base::ErrnoError(ErrorCode::kIo, errno, fmt::format("cannot signal process {}", pid_));
+    return absl::OkStatus();
+  }
+
+  absl::Status KillTree() override {
+    (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+    return KillMarked(mark_, kKillPatience);
+  }
+
+ private:
+  const pid_t pid_;
+  const base::UniqueFd pidfd_;
+  const bool leads_group_;
+  const Mark mark_;
+};
+
+// PR_SET_PDEATHSIG(2) follows the thread that made the child, so that must be one which lasts as long as the process:
+// the main thread, or leash's own. (A program that ends its main thread alone ends the children it started there.)
+void OnLastingThread(const std::function<void()>& task) {
+  if (::syscall(SYS_gettid) == ::getpid()) return task();
+  base::EventLoop::Shared().RunSync(task);
+}
+
+// Starts the child and returns once it has executed its program or failed.
+absl::StatusOr<BorrowedChild> Launch(LaunchOrder& order) {
+  order.parent = ::getpid();
+  LEASH_ASSIGN_OR_RETURN(BorrowedChild child, CloneBorrowed(&RunLaunchChild, &order, SIGCHLD));
+  if (order.failed_stage == LaunchStage::kNone) return child;
+  siginfo_t info;
+  while (::waitid(P_PIDFD, static_cast<id_t>(child.pidfd.get()), &info, WEXITED) != 0 && errno == EINTR) {
+  }
+  return LaunchError(order.failed_stage, order.failed_errno, order.program);
+}
+
+std::vector<char*> Pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  for (const std::string& text : strings) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// A reaper of orphans (AdoptOrphans) without a child has no descendants at all: what lives of a command is a child of
+// something that lives, and so in the end a child of the reaper.
+bool HasNoDescendants() {
+  int reaper = 0;
+  siginfo_t info;
+  return ::prctl(PR_GET_CHILD_SUBREAPER, &reaper, 0, 0, 0) == 0 && reaper == 1 &&
+         ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 && errno == ECHILD;
+}
+
+class LandlockSandbox final : public core::PreparedSandbox {
+ public:
+  LandlockSandbox(core::Plan plan, std::uint64_t id, std::string canary, LandlockFeatures features,
+                  base::UniqueFd ruleset, base::UniqueFd start_dir)
+      : plan_(std::move(plan)),
+        id_(id),
+        canary_(std::move(canary)),
+        features_(features),
+        ruleset_(std::move(ruleset)),
+        start_dir_(std::move(start_dir)),
+        filter_(SeccompFilter({plan_.network_denied})) {}
+
+  absl::StatusOr<std::unique_ptr<core::Process>> Spawn(const core::SpawnRequest& request) override {
+    const Mark mark = Mark::OfCommand(id_, next_number_.fetch_add(1, std::memory_order_relaxed));
+    LEASH_ASSIGN_OR_RETURN(const std::vector<LimitValue> limits, LimitsFor(plan_.limits, mark.value()));
+    const std::vector<char*> argv = Pointers(request.argv);
+    const std::vector<char*> environment = Pointers(request.environment);
+
+    LaunchOrder order;
+    order.program = request.program.c_str();
+    order.argv = argv.data();
+    order.environment = environment.data();
+    base::UniqueFd master;
+    if (request.terminal != nullptr) {
+      master.reset(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+      if (!master || ::unlockpt(master.get()) != 0) {
+        return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot make a terminal for the command");
+      }
+      order.terminal = master.get();
+    }
+    std::array<base::UniqueFd, 3> streams;  // above 2, so that connecting one does not overwrite the next
+    for (std::size_t i = 0; i < streams.size(); ++i) {
+      if (request.stdio[i] < 0) continue;  // the terminal's
+      streams[i].reset(::fcntl(request.stdio[i], F_DUPFD_CLOEXEC, 3));
+      if (!streams[i]) return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot connect the command's streams");
+      order.stdio[i] = streams[i].get();
+    }
+    base::UniqueFd directory;
+    order.current_dir = start_dir_.get();
+    if (!request.current_dir.empty()) {
+      LEASH_ASSIGN_OR_RETURN(directory, base::OpenCanonical(request.current_dir));
+      order.current_dir = directory.get();
+    }
+    order.ruleset = ruleset_.get();
+    order.restrict_flags = features_.restrict_flags;
+    order.filter = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
+    for (const LimitValue& limit : limits) order.limits[order.limit_count++] = limit;
+    order.new_session = !plan_.keep_terminal || request.terminal != nullptr;
+    order.drop_capabilities = true;
+    order.canary = canary_.empty() ? nullptr : canary_.c_str();
+    order.signals_scoped = features_.scoped != 0;
+    order.sockets_refused = plan_.network_denied;
+
+    absl::StatusOr<BorrowedChild> started = base::Error(ErrorCode::kSpawnFailed, "the command was not started");
+    OnLastingThread([&] { started = Launch(order); });
+    if (!started.ok()) return started.status();
+    if (request.terminal != nullptr) *request.terminal = std::move(master);
+    base::Log(base::LogLevel::kInfo, "started {} as process {}", request.program, started->pid);
+    return std::make_unique<LandlockProcess>(started->pid, std::move(started->pidfd), order.new_session, mark);
+  }
+
+  absl::Status KillAll() override {
+    if (next_number_.load(std::memory_order_relaxed) == 0) return absl::OkStatus();  // nothing was ever started
+    if (HasNoDescendants()) return absl::OkStatus();
+    return KillMarked(Mark::OfSandbox(id_), kKillPatience);
+  }
+
+  bool UsesNamespaces() const override { return false; }
+
+ private:
+  const core::Plan plan_;
+  const std::uint64_t id_;
+  const std::string canary_;
+  const LandlockFeatures features_;
+  const base::UniqueFd ruleset_;
+  const base::UniqueFd start_dir_;
+  const std::span<const sock_filter> filter_;
+  std::atomic<std::uint64_t> next_number_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(const core::Plan& plan, std::uint64_t id,
+                                                                              const std::string& canary) {
+  const LandlockFeatures features = DetectLandlock();
+  LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
+  LEASH_ASSIGN_OR_RETURN(base::UniqueFd ruleset,
+                         MakeRuleset(features, core::CarveOut(plan.rules, base::HostFileSystem())));
+  LEASH_ASSIGN_OR_RETURN(base::UniqueFd start_dir, base::OpenCanonical(plan.start_dir));
+  return std::make_unique<LandlockSandbox>(plan, id, canary, features, std::move(ruleset), std::move(start_dir));
+}
+
+}  // namespace leash::platform

@@ -1,0 +1,23 @@
+// A sandbox without namespaces: no_new_privs, Landlock, seccomp, limits and a clean process, applied to each command by
+// itself. What namespaces would add is in docs/threat-model.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/backend.h"
+#include "core/plan.h"
+
+namespace leash::platform {
+
+// How long ending processes may take before it is an error.
+inline constexpr absl::Duration kKillPatience = absl::Seconds(10);
+
+// See Backend::Prepare.
+absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(const core::Plan& plan, std::uint64_t id,
+                                                                              const std::string& canary);
+
+}  // namespace leash::platform

@@ -1,0 +1,301 @@
+#include "platform/linux/mount_plan.h"
+
+#include <linux/mount.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "base/path.h"
+
+namespace leash::platform {
+namespace {
+
+using base::FileType;
+using core::PathRule;
+using core::RuleKind;
+using wire::MountKind;
+
+constexpr std::uint64_t kNoDevices = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+
+// Something that is known about a path: a rule, a link, or that the sandbox has its own thing there.
+struct Node {
+  std::string_view path;
+  const PathRule* rule = nullptr;
+  const std::string* link = nullptr;
+};
+
+// Directories that every sandbox has of its own, unless a user grants the host's.
+enum class Own { kNothing, kProc, kDev, kPts, kShm, kTmp, kRun };
+constexpr std::pair<std::string_view, Own> kOwn[] = {
+    {"/dev", Own::kDev},   {"/dev/pts", Own::kPts}, {"/dev/shm", Own::kShm},
+    {"/proc", Own::kProc}, {"/run", Own::kRun},     {"/tmp", Own::kTmp},
+};
+
+Own OwnAt(std::string_view path) {
+  for (const auto& [name, own] : kOwn) {
+    if (name == path) return own;
+  }
+  return Own::kNothing;
+}
+
+// Order of depth-first traversal: what is below a path comes right behind it.
+bool Before(std::string_view a, std::string_view b) {
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    const auto rank = [](char c) { return c == '/' ? 0 : 1 + static_cast<unsigned char>(c); };
+    return rank(x) < rank(y);
+  });
+}
+
+// How things stand at a path: what the plan says there, and whether the host's directory is already attached.
+struct Standing {
+  Access access = Access::kNone;
+  bool device = false;
+  bool granted = false;  // by a user, not by the tier
+  bool attached = false;
+};
+
+class Planner {
+ public:
+  Planner(const core::Plan& plan, const LandlockFeatures& features, const base::FileSystem& files)
+      : features_(features), files_(files) {
+    for (const PathRule& rule : plan.rules) nodes_.push_back({rule.path, &rule, nullptr});
+    for (const auto& [path, target] : plan.links) nodes_.push_back({path, nullptr, &target});
+    for (const auto& [path, own] : kOwn) nodes_.push_back({path, nullptr, nullptr});
+    std::sort(nodes_.begin(), nodes_.end(), [](const Node& a, const Node& b) { return Before(a.path, b.path); });
+    // One node a path; a rule says more than a link.
+    std::vector<Node> merged;
+    for (const Node& node : nodes_) {
+      if (merged.empty() || merged.back().path != node.path) {
+        merged.push_back(node);
+      } else {
+        if (node.rule != nullptr) merged.back().rule = node.rule;
+        if (node.link != nullptr) merged.back().link = node.link;
+      }
+    }
+    nodes_ = std::move(merged);
+  }
+
+  MountPlan Run() {
+    result_.root_rights = Rights(Access::kRead, false, true);
+    Visit(nodes_, "/", {}, FileType::kDirectory);
+    return std::move(result_);
+  }
+
+ private:
+  using Nodes = std::span<const Node>;
+
+  std::uint64_t Rights(Access access, bool device, bool directory) const {
+    return LandlockRights(access, device, directory) & features_.fs;
+  }
+
+  Mount& Add(MountKind kind, std::string_view path) {
+    Mount& mount = result_.mounts.emplace_back();
+    mount.kind = kind;
+    mount.target = path.substr(1);
+    return mount;
+  }
+
+  void AddLink(std::string_view path, std::string_view target) { Add(MountKind::kSymlink, path).source = target; }
+
+  void Attach(std::string_view path, const Standing& standing, FileType type) {
+    Mount& mount = Add(MountKind::kBind, path);
+    const bool directory = type == FileType::kDirectory;
+    mount.source = path;
+    if (!standing.attached && path != "/") mount.flags = directory ? wire::kMakeDirectory : wire::kMakeFile;
+    const bool devices = standing.device || base::IsAtOrBelow(path, "/dev");
+    mount.attributes = devices ? MOUNT_ATTR_NOSUID : kNoDevices;
+    if (!Includes(standing.access, Access::kReadWrite)) mount.attributes |= MOUNT_ATTR_RDONLY;
+    if (!Includes(standing.access, Access::kReadExecute)) mount.attributes |= MOUNT_ATTR_NOEXEC;
+    // The rule on an own root lets everything be read that is there.
+    if (standing.access != Access::kRead || standing.device || !result_.own_root) {
+      mount.rights = Rights(standing.access, standing.device, directory);
+    }
+  }
+
+  static bool AnyOpen(Nodes nodes) {
+    return std::any_of(nodes.begin(), nodes.end(), [](const Node& node) {
+      return node.link != nullptr || (node.rule != nullptr && node.rule->access != Access::kNone);
+    });
+  }
+  static bool AnyClosed(Nodes nodes) {
+    return std::any_of(nodes.begin(), nodes.end(),
+                       [](const Node& node) { return node.rule != nullptr && node.rule->access == Access::kNone; });
+  }
+
+  // `nodes` are those at and below `path`; `above` is how things stand in the directory that `path` is in.
+  void Visit(Nodes nodes, const std::string& path, const Standing& above, std::optional<FileType> type) {
+    Standing here = above;
+    bool explicitly = false;
+    if (!nodes.empty() && nodes.front().path == path) {
+      const Node& node = nodes.front();
+      nodes = nodes.subspan(1);
+      if (node.rule != nullptr) {
+        explicitly = node.rule->kind == RuleKind::kGrant;
+        here.access = node.rule->access;
+        here.device = node.rule->device;
+        here.granted = explicitly;
+      } else if (node.link != nullptr) {
+        if (!above.attached) AddLink(path, *node.link);
+        return;
+      }
+    }
+    if (const Own own = OwnAt(path); own != Own::kNothing && MakeOwn(own, nodes, path, here, explicitly)) return;
+    if (here.access == Access::kNone) return VisitClosed(nodes, path, here, above);
+    if (!type.has_value()) type = files_.TypeOf(path);
+    if (!type.has_value()) return;
+    if (above.attached) {
+      if (here.access != above.access || here.device != above.device) Attach(path, here, *type);
+    } else if (path != "/" || here.granted || Includes(here.access, Access::kReadWrite)) {
+      // The root of a tier is always taken apart: what is mounted on it is not all for the sandbox.
+      if (!here.granted && *type == FileType::kDirectory && AnyClosed(nodes)) return TakeApart(nodes, path, here);
+      if (path == "/") result_.own_root = false;
+      Attach(path, here, *type);
+      here.attached = true;
+    } else {
+      return TakeApart(nodes, path, here);
+    }
+    VisitBelow(nodes, path, here);
+  }
+
+  void VisitClosed(Nodes nodes, const std::string& path, Standing here, const Standing& above) {
+    const bool open_below = AnyOpen(nodes);
+    if (!above.attached) {
+      if (!open_below && path != "/") return;
+      if (path != "/") Add(MountKind::kDirectory, path);
+      return VisitBelow(nodes, path, here);
+    }
+    const std::optional<FileType> type = files_.TypeOf(path);
+    if (!type.has_value()) {
+      if (Includes(above.access, Access::kReadWrite)) result_.unguarded.push_back(path);
+      return;
+    }
+    if (type == FileType::kSymlink) return;  // what it leads to has a rule of its own
+    if (!open_below) {
+      Add(type == FileType::kDirectory ? MountKind::kMaskDirectory : MountKind::kMaskFile, path).attributes =
+          kNoDevices | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC;
+      return;
+    }
+    // Filled by what follows, and closed to writing by Landlock.
+    Add(MountKind::kTmpfs, path).attributes = kNoDevices | MOUNT_ATTR_NOEXEC;
+    here.attached = false;
+    VisitBelow(nodes, path, here);
+  }
+
+  // Calls `visit` with each name directly below `path` and the nodes at and below it.
+  template <typename Use>
+  static void ForEachChild(Nodes nodes, const std::string& path, const Use& visit) {
+    const std::size_t skip = path == "/" ? 1 : path.size() + 1;
+    while (!nodes.empty()) {
+      const std::string_view first = nodes.front().path;
+      const std::string_view child = first.substr(0, std::min(first.find('/', skip), first.size()));
+      std::size_t count = 0;
+      while (count < nodes.size() && base::IsAtOrBelow(nodes[count].path, child)) ++count;
+      visit(std::string(child), nodes.first(count));
+      nodes = nodes.subspan(count);
+    }
+  }
+
+  void VisitBelow(Nodes nodes, const std::string& path, const Standing& here) {
+    ForEachChild(nodes, path, [&](const std::string& child, Nodes below) { Visit(below, child, here, std::nullopt); });
+  }
+
+  // An open directory with closed names in it: its open names, one by one.
+  void TakeApart(Nodes nodes, const std::string& path, const Standing& here) {
+    if (path != "/") Add(MountKind::kDirectory, path);
+    std::map<std::string, Nodes> known;
+    ForEachChild(nodes, path, [&](const std::string& child, Nodes below) { known.emplace(child, below); });
+    if (const auto entries = files_.List(path); entries.ok()) {
+      for (const base::DirectoryEntry& entry : *entries) {
+        const std::string child = base::JoinPath(path, entry.name);
+        const auto found = known.find(child);
+        if (found != known.end()) {
+          Visit(found->second, child, here, entry.type);
+          known.erase(found);
+        } else if (entry.type == FileType::kSymlink) {
+          if (const auto target = files_.Canonical(child)) AddLink(child, *target);
+        } else {
+          Visit({}, child, here, entry.type);
+        }
+      }
+    }
+    for (const auto& [child, below] : known) Visit(below, child, here, std::nullopt);
+  }
+
+  // False: there is the host's instead.
+  bool MakeOwn(Own own, Nodes nodes, const std::string& path, const Standing& here, bool explicitly) {
+    const bool open = here.access != Access::kNone;
+    if (own != Own::kProc && own != Own::kPts && (open && (explicitly || here.attached))) return false;
+    if (here.attached && !files_.TypeOf(path).has_value()) return true;
+    const std::uint16_t make = here.attached ? 0 : static_cast<std::uint16_t>(wire::kMakeDirectory);
+    Standing inside;  // nothing of the host's
+    switch (own) {
+      case Own::kNothing:
+        return false;
+      case Own::kProc: {
+        // Nothing of the host's below it can be granted: it is another namespace's.
+        Mount& mount = Add(MountKind::kProc, path);
+        mount.flags = make;
+        mount.attributes = kNoDevices | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
+        if (!result_.own_root) mount.rights = Rights(Access::kRead, false, true);
+        return true;
+      }
+      case Own::kPts: {
+        Mount& mount = Add(MountKind::kDevpts, path);
+        mount.flags = make;
+        mount.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+        mount.rights = Rights(Access::kReadWrite, true, true);
+        return true;
+      }
+      case Own::kTmp:
+      case Own::kShm: {
+        Mount& mount = Add(MountKind::kPrivate, path);
+        mount.flags = make;
+        mount.mode = 01777;
+        mount.attributes = kNoDevices | MOUNT_ATTR_NOEXEC;
+        mount.rights = Rights(Access::kReadWrite, false, true);
+        break;
+      }
+      case Own::kRun:
+        Add(MountKind::kDirectory, path);
+        break;
+      case Own::kDev:
+        Add(MountKind::kDirectory, path);
+        AddLink("/dev/fd", "/proc/self/fd");
+        AddLink("/dev/stdin", "/proc/self/fd/0");
+        AddLink("/dev/stdout", "/proc/self/fd/1");
+        AddLink("/dev/stderr", "/proc/self/fd/2");
+        AddLink("/dev/ptmx", "pts/ptmx");
+        // The controlling terminal of whoever opens it, if there is one.
+        Attach("/dev/tty", {Access::kReadWrite, true, false, false}, FileType::kDevice);
+        nodes = Without(nodes, "/dev/tty");
+        break;
+    }
+    VisitBelow(nodes, path, inside);
+    return true;
+  }
+
+  Nodes Without(Nodes nodes, std::string_view path) {
+    kept_.assign(nodes.begin(), nodes.end());
+    std::erase_if(kept_, [&](const Node& node) { return node.path == path; });
+    return kept_;
+  }
+
+  const LandlockFeatures& features_;
+  const base::FileSystem& files_;
+  std::vector<Node> nodes_;
+  std::vector<Node> kept_;
+  MountPlan result_;
+};
+
+}  // namespace
+
+MountPlan PlanMounts(const core::Plan& plan, const LandlockFeatures& features, const base::FileSystem& files) {
+  return Planner(plan, features, files).Run();
+}
+
+}  // namespace leash::platform

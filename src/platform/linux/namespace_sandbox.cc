@@ -1,0 +1,220 @@
+#include "platform/linux/namespace_sandbox.h"
+
+#include <sys/wait.h>
+
+#include <atomic>
+#include <cerrno>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/file_system.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "fmt/format.h"
+#include "platform/linux/landlock.h"
+#include "platform/linux/landlock_sandbox.h"
+#include "platform/linux/launch_error.h"
+#include "platform/linux/limits.h"
+#include "platform/linux/membership.h"
+#include "platform/linux/mount_plan.h"
+#include "platform/linux/seccomp_filter.h"
+
+namespace leash::platform {
+namespace {
+
+using wire::AnswerKind;
+using wire::RequestKind;
+using wire::SetUpStage;
+
+class NamespaceProcess final : public core::Process {
+ public:
+  NamespaceProcess(std::shared_ptr<InitProcess> init, std::uint64_t number, pid_t pid, base::UniqueFd answers,
+                   Mark mark)
+      : init_(std::move(init)), number_(number), pid_(pid), answers_(std::move(answers)), mark_(mark) {}
+
+  pid_t Pid() const override { return pid_; }
+  int EndFd() const override { return answers_.get(); }
+
+  absl::StatusOr<std::optional<core::ProcessEnd>> TryWait() override {
+    const absl::StatusOr<Received> received = ReceiveFrom(answers_.get(), false);
+    if (!received.ok()) return base::Error(ErrorCode::kClosed, "the sandbox was closed while the command ran");
+    if (received->kind != Received::Kind::kAnswer) return std::optional<core::ProcessEnd>();
+    const wire::Answer& answer = received->answer;
+    core::ProcessEnd end;
+    const int status = answer.wait_status;
+    end.status = WIFEXITED(status) ? ExitStatus::Exited(WEXITSTATUS(status)) : ExitStatus::Signaled(WTERMSIG(status));
+    end.usage.user_time = absl::Microseconds(answer.user_microseconds);
+    end.usage.system_time = absl::Microseconds(answer.system_microseconds);
+    end.usage.peak_memory_bytes = answer.peak_memory_kib * 1024;
+    return std::optional<core::ProcessEnd>(end);
+  }
+
+  absl::Status Signal(int signal) override { return init_->Send(RequestKind::kSignal, number_, {}, {}, 0, signal); }
+
+  absl::Status KillTree() override { return KillMarked(mark_, kKillPatience); }
+
+ private:
+  const std::shared_ptr<InitProcess> init_;
+  const std::uint64_t number_;
+  const pid_t pid_;
+  const base::UniqueFd answers_;
+  const Mark mark_;
+};
+
+wire::Offset AddTable(ArenaBuilder& arena, const std::vector<std::string>& strings) {
+  std::vector<std::uint64_t> offsets;
+  for (const std::string& text : strings) offsets.push_back(arena.Add(text));
+  offsets.push_back(0);
+  return arena.AddArray(std::span<const std::uint64_t>(offsets));
+}
+
+class NamespaceSandbox final : public core::PreparedSandbox {
+ public:
+  NamespaceSandbox(core::Plan plan, std::uint64_t id, std::unique_ptr<InitProcess> init)
+      : plan_(std::move(plan)), id_(id), init_(std::move(init)) {}
+
+  absl::StatusOr<std::unique_ptr<core::Process>> Spawn(const core::SpawnRequest& request) override {
+    const std::uint64_t number = next_number_.fetch_add(1, std::memory_order_relaxed);
+    const Mark mark = Mark::OfCommand(id_, number);
+    LEASH_ASSIGN_OR_RETURN(const std::vector<LimitValue> limits, LimitsFor(plan_.limits, mark.value()));
+
+    wire::SpawnOrder order = {};
+    ArenaBuilder arena(sizeof(order));
+    order.program = arena.Add(request.program);
+    order.argv = AddTable(arena, request.argv);
+    order.environment = AddTable(arena, request.environment);
+    order.current_dir = arena.Add(request.current_dir.empty() ? plan_.start_dir : request.current_dir);
+    for (const LimitValue& limit : limits) order.limits[order.limit_count++] = limit;
+    order.terminal = request.terminal != nullptr;
+    arena.SetHead(order);
+
+    LEASH_ASSIGN_OR_RETURN(auto sockets, AnswerSocket());
+    std::vector<int> descriptors = {sockets.second.get()};
+    std::uint32_t streams = 0;
+    for (std::size_t i = 0; i < request.stdio.size(); ++i) {
+      if (request.stdio[i] < 0) continue;
+      streams |= 1U << i;
+      descriptors.push_back(request.stdio[i]);
+    }
+    LEASH_RETURN_IF_ERROR(init_->Send(RequestKind::kSpawn, number, arena.bytes(), descriptors, streams));
+    sockets.second.reset();  // so that the end of the init process is seen
+
+    pid_t pid = 0;
+    while (true) {
+      LEASH_ASSIGN_OR_RETURN(Received received, ReceiveFrom(sockets.first.get(), true));
+      if (received.kind == Received::Kind::kAnnouncement) {
+        pid = received.sender;
+        continue;
+      }
+      if (received.answer.kind != AnswerKind::kStarted) {
+        return LaunchError(static_cast<LaunchStage>(received.answer.stage), received.answer.error, request.program);
+      }
+      if (request.terminal != nullptr) *request.terminal = std::move(received.descriptor);
+      break;
+    }
+    base::Log(base::LogLevel::kInfo, "started {} as process {}", request.program, pid);
+    return std::make_unique<NamespaceProcess>(init_, number, pid, std::move(sockets.first), mark);
+  }
+
+  absl::Status KillAll() override { return init_->Kill(); }
+  bool UsesNamespaces() const override { return true; }
+
+ private:
+  const core::Plan plan_;
+  const std::uint64_t id_;
+  const std::shared_ptr<InitProcess> init_;
+  std::atomic<std::uint64_t> next_number_ = 0;
+};
+
+void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const MountPlan& mounts, ArenaBuilder& arena) {
+  wire::SetUpOrder order = {};
+  order.landlock_fs = features.fs;
+  order.landlock_net = features.net;
+  order.landlock_scoped = features.scoped;
+  order.root_rights = mounts.root_rights;
+  order.restrict_flags = features.restrict_flags;
+  order.sockets_refused = plan.network_denied;
+  order.keep_session = plan.keep_terminal;
+  if (mounts.own_root) {
+    order.root_options =
+        arena.Add(plan.limits.memory_bytes.has_value() ? fmt::format("mode=0755,size={}", *plan.limits.memory_bytes)
+                                                       : std::string("mode=0755"));
+  }
+  std::vector<wire::MountStep> steps;
+  steps.reserve(mounts.mounts.size());
+  for (const Mount& mount : mounts.mounts) {
+    wire::MountStep step = {};
+    step.kind = mount.kind;
+    step.flags = mount.flags;
+    step.mode = mount.mode;
+    step.source = arena.Add(mount.source);
+    step.target = arena.Add(mount.target);
+    step.attributes = mount.attributes;
+    step.rights = mount.rights;
+    steps.push_back(step);
+    order.masks =
+        order.masks || mount.kind == wire::MountKind::kMaskDirectory || mount.kind == wire::MountKind::kMaskFile;
+  }
+  order.step_count = static_cast<std::uint32_t>(steps.size());
+  order.steps = arena.AddArray(std::span<const wire::MountStep>(steps));
+  const std::span<const sock_filter> filter = SeccompFilter({.network_denied = plan.network_denied});
+  order.filter = arena.AddArray(filter);
+  order.filter_length = static_cast<std::uint32_t>(filter.size());
+  arena.SetHead(order);
+}
+
+absl::Status SetUpError(const wire::Answer& answer, const MountPlan& mounts, bool& refused) {
+  const auto because = [&](const std::string& what) {
+    return base::ErrnoError(ErrorCode::kNotEnforced, answer.error, what);
+  };
+  switch (static_cast<SetUpStage>(answer.stage)) {
+    case SetUpStage::kUnshare:
+      refused = true;
+      return because("this machine refuses namespaces (unshare)");
+    case SetUpStage::kRoot:
+      refused = true;
+      return because("this machine refuses mounts in a namespace");
+    case SetUpStage::kPivot:
+      refused = true;
+      return because("cannot change into the sandbox's mount tree");
+    case SetUpStage::kRuleset:
+      return because("cannot make a Landlock ruleset");
+    case SetUpStage::kPrivileges:
+      return because("cannot drop capabilities");
+    case SetUpStage::kStep: {
+      const Mount& mount = mounts.mounts[answer.step];
+      const std::string path = "/" + mount.target;
+      if (mount.kind == wire::MountKind::kBind && answer.error == ENOENT) {
+        return base::Error(ErrorCode::kPathNotFound, fmt::format("{} has gone while the sandbox was made", path));
+      }
+      refused = mount.kind == wire::MountKind::kProc || answer.error == EPERM || answer.error == EACCES;
+      return because(fmt::format("cannot make {} in the sandbox's mount tree", path));
+    }
+    case SetUpStage::kNone:
+    case SetUpStage::kRequest:
+      break;
+  }
+  return because("the sandbox's init process did not understand its order");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(const core::Plan& plan, std::uint64_t id,
+                                                                               std::unique_ptr<InitProcess> init,
+                                                                               bool& refused) {
+  refused = false;
+  const LandlockFeatures features = DetectLandlock();
+  LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
+  const MountPlan mounts = PlanMounts(plan, features, base::HostFileSystem());
+  ArenaBuilder arena(sizeof(wire::SetUpOrder));
+  FillSetUp(plan, features, mounts, arena);
+  LEASH_RETURN_IF_ERROR(init->Send(RequestKind::kSetUp, 0, arena.bytes(), {}));
+  LEASH_ASSIGN_OR_RETURN(const wire::Answer answer, init->ReceiveAnswer());
+  if (answer.kind != AnswerKind::kReady) return SetUpError(answer, mounts, refused);
+  return std::make_unique<NamespaceSandbox>(plan, id, std::move(init));
+}
+
+}  // namespace leash::platform
