@@ -5,12 +5,14 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "leash/command.h"
 #include "leash/config.h"
 #include "leash/network.h"
+#include "leash/quarantine.h"
 
 namespace leash {
 
@@ -23,6 +25,8 @@ absl::Status CloseSandboxState(SandboxState& state);
 const std::string& WorkingDirOf(const SandboxState& state);
 const std::string& ScratchDirOf(const SandboxState& state);
 void KeepScratchOf(SandboxState& state);
+std::vector<Quarantined> QuarantinedOf(const SandboxState& state);
+bool UsesNamespaces(const SandboxState& state);
 }  // namespace core
 
 // Movable, not copyable. Every method may be called from any thread. The destructor kills every process that was
@@ -64,6 +68,11 @@ class Sandbox {
   const std::string& ScratchDir() const { return core::ScratchDirOf(*state_); }
   // Leave the scratch directory behind.
   void KeepScratch() { core::KeepScratchOf(*state_); }
+  // Whether this sandbox has namespaces of its own: see SandboxConfig::namespaces.
+  bool HasNamespaces() const { return core::UsesNamespaces(*state_); }
+  // What commands planted or changed in spite of SecurityConfig::protect_project_files or a protection, so far. Each
+  // has been moved away by the time the command's end is known; complete when the sandbox is closed.
+  std::vector<leash::Quarantined> Quarantined() const { return core::QuarantinedOf(*state_); }
   const N& Network() const { return network_; }
 
   // What the destructor does, with its errors: a directory that could not be removed, a process that would not die.

@@ -25,6 +25,11 @@ struct SecurityConfig {
   bool protect_shell_history = true;
   // ~/.netrc, ~/.npmrc, ~/.pypirc, cargo, gem, maven, gradle, pip credentials.
   bool protect_package_credentials = true;
+  // Inside directories that are granted for writing: what the user's own tools run or trust later. Git hooks and
+  // configuration, start-up files of shells and editors, configuration of agents and of leash. They can be read, and
+  // with namespaces not be written; one that is made or changed nevertheless is moved away when the command has ended,
+  // see Sandbox::Quarantined. A grant on such a path itself opens it.
+  bool protect_project_files = true;
 
   // GPU nodes: /dev/nvidia*, /dev/dri/render*, /dev/kfd, /dev/dxg. Off by default: a driver is a large kernel surface.
   bool allow_gpu = false;
@@ -56,6 +61,7 @@ struct SecurityConfig {
             .protect_keychain = false,
             .protect_shell_history = false,
             .protect_package_credentials = false,
+            .protect_project_files = false,
             .allow_gpu = true,
             .allow_npu = true,
             .allow_hardware = true,
@@ -70,6 +76,7 @@ struct SecurityConfig {
   constexpr SecurityConfig& ProtectKeychain(bool on) { return protect_keychain = on, *this; }
   constexpr SecurityConfig& ProtectShellHistory(bool on) { return protect_shell_history = on, *this; }
   constexpr SecurityConfig& ProtectPackageCredentials(bool on) { return protect_package_credentials = on, *this; }
+  constexpr SecurityConfig& ProtectProjectFiles(bool on) { return protect_project_files = on, *this; }
   constexpr SecurityConfig& AllowGpu(bool on) { return allow_gpu = on, *this; }
   constexpr SecurityConfig& AllowNpu(bool on) { return allow_npu = on, *this; }
   constexpr SecurityConfig& AllowHardware(bool on) { return allow_hardware = on, *this; }

@@ -33,6 +33,9 @@ class WorkingDir {
   unsigned long long id() const;
   // Leaves the directory behind, out of reach of the sweep.
   absl::Status Keep();
+  // The name of a directory beside `work` for what is to outlive it: once this is called, Remove() leaves it.
+  static constexpr const char* kEvidence = "quarantine";
+  void KeepEvidence();
   // Removes it now, whatever was put into it: deep trees, directories without permissions, odd names. Never follows
   // a link out of it.
   absl::Status Remove();

@@ -59,6 +59,8 @@ class PreparedSandbox {
   // SIGKILL to everything that was started here and its descendants; returns when none is left.
   virtual absl::Status KillAll() = 0;
   virtual bool UsesNamespaces() const = 0;
+  // Paths that a command could change although the plan guards or closes them: the caller must watch them.
+  virtual std::vector<std::string> Unguarded() const = 0;
 };
 
 // A group of system calls that a command may not make.

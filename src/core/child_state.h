@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "base/unique_fd.h"
 #include "core/backend.h"
+#include "core/guard.h"
 #include "leash/error.h"
 #include "leash/process.h"
 
@@ -18,8 +19,9 @@ namespace leash::core {
 
 class ChildState : public std::enable_shared_from_this<ChildState> {
  public:
-  ChildState(std::unique_ptr<Process> process, absl::Time deadline)
-      : process_(std::move(process)), deadline_(deadline) {}
+  // `guard`, if any, is asked to check when the end has been seen, before anybody learns of it.
+  ChildState(std::unique_ptr<Process> process, absl::Time deadline, std::shared_ptr<Guard> guard)
+      : process_(std::move(process)), deadline_(deadline), guard_(std::move(guard)) {}
 
   // Watches the deadline from the loop thread, so that it holds whether or not anybody waits.
   void WatchDeadline();
@@ -42,6 +44,7 @@ class ChildState : public std::enable_shared_from_this<ChildState> {
 
   const std::unique_ptr<Process> process_;
   const absl::Time deadline_;
+  const std::shared_ptr<Guard> guard_;
   std::mutex mutex_;
   // How it ended, when it has. A status is made of it anew for every caller: one that several threads shared would be
   // released by whichever comes last.

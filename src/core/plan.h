@@ -36,6 +36,9 @@ struct Plan {
   // Symbolic links by which programs and users reach what the rules open: the link's own path, and where it leads.
   std::vector<std::pair<std::string, std::string>> links;
   Namespaces namespaces = Namespaces::kAuto;
+  // Paths that must stay as they are although a rule lets them be written: see core/guard.h. Canonical but for the
+  // last component; they need not exist.
+  std::vector<std::string> guarded;
   bool network_denied = true;
   // The command stays in the caller's session and keeps its controlling terminal.
   bool keep_terminal = false;

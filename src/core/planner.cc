@@ -109,6 +109,7 @@ class Planner {
     AddProtections();
     CloseScratchOfOthers();
     plan_.rules = rules_.Take();
+    if (config_.security.protect_project_files) AddGuards();
     LEASH_RETURN_IF_ERROR(PlanEnvironment());
     LEASH_RETURN_IF_ERROR(PlanLimits());
     if (config_.security.allow_tcc_prompts && !host_.profile->has_consent_prompts) {
@@ -302,6 +303,7 @@ class Planner {
     plan_.working_dir = host_.scratch_dir;
     if (config_.working_dir.has_value()) {
       LEASH_ASSIGN_OR_RETURN(plan_.working_dir, ExistingDirectory(*config_.working_dir, "working directory"));
+      users_.push_back(plan_.working_dir);
       AddOwn(plan_.working_dir, Access::kReadWrite, "working directory");
     }
     plan_.start_dir = plan_.working_dir;
@@ -326,6 +328,7 @@ class Planner {
                            fmt::format("granted path {} has no access; use denied paths to close one", grant.path));
       }
       LEASH_ASSIGN_OR_RETURN(std::string path, ExistingPath(grant.path, "granted path"));
+      users_.push_back(path);
       rules_.Add({std::move(path), grant.access, RuleKind::kGrant, "granted", false});
     }
     return absl::OkStatus();
@@ -347,6 +350,48 @@ class Planner {
     const std::string root(base::ParentOf(base::ParentOf(host_.scratch_dir)));
     if (config_.isolation == Isolation::kPermissive || !rules_.IsOpen(root)) return;
     AddClosed(base::JoinPath(root, "leash-*"), RuleKind::kProtection, "another sandbox");
+  }
+
+  // In each directory that a user granted for writing.
+  void AddGuards() {
+    const auto granted_at_or_below = [&](const std::string& path) {
+      return std::any_of(plan_.rules.begin(), plan_.rules.end(), [&](const PathRule& rule) {
+        return rule.kind == RuleKind::kGrant && base::IsAtOrBelow(rule.path, path);
+      });
+    };
+    const auto add = [&](std::string path) {
+      if (granted_at_or_below(path) || Decide(plan_, path) == Access::kNone) return;
+      plan_.guarded.push_back(std::move(path));
+    };
+    for (const PathRule& rule : plan_.rules) {
+      const bool by_user = std::find(users_.begin(), users_.end(), rule.path) != users_.end();
+      if (!by_user || !Includes(rule.access, Access::kReadWrite)) continue;
+      if (host_.files->TypeOf(rule.path) != base::FileType::kDirectory) continue;
+      const std::string git = base::JoinPath(rule.path, ".git");
+      const auto git_type = host_.files->TypeOf(git);
+      // In a linked worktree .git is a file that says where the repository is.
+      if (git_type.has_value() && git_type != base::FileType::kDirectory) add(git);
+      for (const GuardedName& row : host_.profile->guarded) {
+        Expand(base::JoinPath(rule.path, row.path), [&](const std::string& path) {
+          if (CanonicalName(path) == path) add(path);
+        });
+      }
+      if (git_type == base::FileType::kDirectory) AddGuardsOfSubmodules(base::JoinPath(git, "modules"), add);
+    }
+    std::sort(plan_.guarded.begin(), plan_.guarded.end());
+    plan_.guarded.erase(std::unique(plan_.guarded.begin(), plan_.guarded.end()), plan_.guarded.end());
+  }
+
+  template <typename Add>
+  void AddGuardsOfSubmodules(const std::string& modules, const Add& add) {
+    const auto* entries = Listing(modules);
+    if (entries == nullptr) return;
+    for (const base::DirectoryEntry& entry : *entries) {
+      if (entry.type != base::FileType::kDirectory) continue;
+      const std::string module = base::JoinPath(modules, entry.name);
+      add(base::JoinPath(module, "hooks"));
+      add(base::JoinPath(module, "config"));
+    }
   }
 
   absl::Status PlanEnvironment() {
@@ -397,6 +442,7 @@ class Planner {
   const SandboxConfig& config_;
   const HostFacts& host_;
   RuleSet rules_;
+  std::vector<std::string> users_;  // paths that the user granted, or named as working directory
   std::map<std::string, std::string, std::less<>> canonical_;
   std::map<std::string, std::optional<std::vector<base::DirectoryEntry>>> listings_;
   Plan plan_;

@@ -39,12 +39,20 @@ struct DevicePath {
   bool device = true;
 };
 
+// A name that is guarded in every directory that a user grants for writing: relative to it, with a trailing '*' for
+// every name with that beginning that exists.
+struct GuardedName {
+  std::string_view path;
+  std::string_view why;
+};
+
 struct PlatformProfile {
   std::span<const TierPath> strict;      // strict and default
   std::span<const TierPath> open;        // default, beside strict
   std::span<const TierPath> permissive;  // permissive alone
   std::span<const ProtectedPath> protections;
   std::span<const DevicePath> devices;
+  std::span<const GuardedName> guarded;
   std::string_view search_path;                         // PATH of the commands
   std::span<const std::string_view> environment_names;  // handed on from the caller; "LC_*" style prefixes allowed
   bool has_consent_prompts = false;                     // TCC on macOS

@@ -10,11 +10,13 @@
 
 namespace leash::core {
 
-SandboxState::SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared, bool keep_scratch)
+SandboxState::SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared,
+                           std::unique_ptr<Guard> guard, bool keep_scratch)
     : plan_(std::move(plan)),
       keep_scratch_(keep_scratch),
       scratch_(std::move(scratch)),
-      prepared_(std::move(prepared)) {}
+      prepared_(std::move(prepared)),
+      guard_(std::move(guard)) {}
 
 absl::StatusOr<std::shared_ptr<ChildState>> SandboxState::Spawn(const SpawnRequest& request, absl::Time deadline) {
   {
@@ -23,7 +25,7 @@ absl::StatusOr<std::shared_ptr<ChildState>> SandboxState::Spawn(const SpawnReque
   }
   // Not under the lock: this waits for the loop thread, whose callbacks may well use this sandbox.
   LEASH_ASSIGN_OR_RETURN(std::unique_ptr<Process> process, prepared_->Spawn(request));
-  auto child = std::make_shared<ChildState>(std::move(process), deadline);
+  auto child = std::make_shared<ChildState>(std::move(process), deadline, guard_);
   const std::lock_guard lock(mutex_);
   if (closed_) {  // Close() came between and may not have seen this one
     child->KillTree().IgnoreError();
@@ -47,6 +49,10 @@ absl::Status SandboxState::Close() {
   // Everything is dead by now: this only reaps.
   for (const auto& child : children_) child->WaitUntil(absl::Now() + absl::Seconds(1)).IgnoreError();
   children_.clear();
+  if (guard_ != nullptr) {
+    result.Update(guard_->Check());
+    if (!guard_->Found().empty()) scratch_.KeepEvidence();
+  }
   result.Update(keep_scratch_ ? scratch_.Keep() : scratch_.Remove());
   return result;
 }
@@ -70,12 +76,20 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
   std::string canary(base::ParentOf(scratch.path()));
   if (Decide(plan, canary) != Access::kNone) canary.clear();
   LEASH_ASSIGN_OR_RETURN(std::unique_ptr<PreparedSandbox> prepared, backend.Prepare(plan, scratch.id(), canary));
-  return std::make_shared<SandboxState>(std::move(plan), std::move(scratch), std::move(prepared), config.keep_scratch);
+  std::unique_ptr<Guard> guard;
+  if (const std::vector<std::string> unguarded = prepared->Unguarded(); !unguarded.empty()) {
+    LEASH_ASSIGN_OR_RETURN(
+        guard, Guard::Make(unguarded, base::JoinPath(base::ParentOf(scratch.path()), WorkingDir::kEvidence)));
+  }
+  return std::make_shared<SandboxState>(std::move(plan), std::move(scratch), std::move(prepared), std::move(guard),
+                                        config.keep_scratch);
 }
 
 absl::Status CloseSandboxState(SandboxState& state) { return state.Close(); }
 const std::string& WorkingDirOf(const SandboxState& state) { return state.plan().working_dir; }
 const std::string& ScratchDirOf(const SandboxState& state) { return state.plan().scratch_dir; }
+std::vector<Quarantined> QuarantinedOf(const SandboxState& state) { return state.FoundByGuard(); }
+bool UsesNamespaces(const SandboxState& state) { return state.UsesNamespaces(); }
 void KeepScratchOf(SandboxState& state) { state.KeepScratch(); }
 
 }  // namespace leash::core

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "core/backend.h"
 #include "core/child_state.h"
+#include "core/guard.h"
 #include "core/plan.h"
 #include "leash/working_dir.h"
 
@@ -16,12 +17,15 @@ namespace leash::core {
 
 class SandboxState {
  public:
-  SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared, bool keep_scratch);
+  // `guard` may be null.
+  SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared, std::unique_ptr<Guard> guard,
+               bool keep_scratch);
 
   const Plan& plan() const { return plan_; }
   absl::StatusOr<std::shared_ptr<ChildState>> Spawn(const SpawnRequest& request, absl::Time deadline);
   absl::Status Close();
   void KeepScratch();
+  std::vector<Quarantined> FoundByGuard() const { return guard_ ? guard_->Found() : std::vector<Quarantined>(); }
   bool UsesNamespaces() const { return prepared_->UsesNamespaces(); }
 
  private:
@@ -32,6 +36,7 @@ class SandboxState {
   WorkingDir scratch_;                                 // guarded by mutex_
   std::vector<std::shared_ptr<ChildState>> children_;  // guarded by mutex_; those not known to have ended
   const std::unique_ptr<PreparedSandbox> prepared_;
+  const std::shared_ptr<Guard> guard_;
 };
 
 }  // namespace leash::core

@@ -90,6 +90,7 @@ void Sweep(int root) {
 }  // namespace
 
 struct WorkingDir::Rep {
+  bool keep_evidence = false;
   std::string name;  // of the outer directory, in root
   std::string path;  // of work
   unsigned long long id = 0;
@@ -151,9 +152,20 @@ absl::Status WorkingDir::Keep() {
   return absl::OkStatus();
 }
 
+void WorkingDir::KeepEvidence() {
+  if (rep_ != nullptr) rep_->keep_evidence = true;
+}
+
 absl::Status WorkingDir::Remove() {
   const std::unique_ptr<Rep> rep = std::move(rep_);
   if (rep == nullptr || !rep->outer) return absl::OkStatus();
+  if (rep->keep_evidence) {
+    const base::UniqueFd kept(::openat(rep->outer.get(), kKept, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!kept) return Failed("keep", rep->path);
+    if (::unlinkat(rep->outer.get(), kWork, AT_REMOVEDIR) == 0) return absl::OkStatus();
+    LEASH_RETURN_IF_ERROR(base::RemoveContents(rep->work.get(), rep->path));
+    return ::unlinkat(rep->outer.get(), kWork, AT_REMOVEDIR) == 0 ? absl::OkStatus() : Failed("remove", rep->path);
+  }
   // Most commands leave nothing behind: then two calls do.
   if (::unlinkat(rep->outer.get(), kWork, AT_REMOVEDIR) != 0) {
     if (rep->work) LEASH_RETURN_IF_ERROR(base::RemoveContents(rep->work.get(), rep->path));

@@ -11,7 +11,7 @@ from pathlib import Path
 SUMMARY = Path(__file__).resolve().parent.parent / "summary.py"
 
 PASSED = '<testcase name="a.passes" status="run"><system-out></system-out></testcase>'
-FAILED = '<testcase name="a.fails" status="fail"><failure message=""/><system-out></system-out></testcase>'
+FAILED = '<testcase name="a.fails" status="fail"><failure message=""/><system-out>why\n</system-out></testcase>'
 MISSING = ('<testcase name="a.is_gone" status="notrun"><skipped message="Unable to find executable"/>'
            "<system-out></system-out></testcase>")
 GTEST_SKIPPED = ('<testcase name="a.skips" status="notrun"><skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/>'
@@ -44,7 +44,8 @@ class SummaryTest(unittest.TestCase):
 
     def test_a_failure_fails(self):
         self.assertEqual(self.summarise(PASSED, FAILED),
-                         (1, ["leash-dev: tests FAILED: x 1 passed, 1 failed, 0 skipped in 2 s"]))
+                         (1, ["x: FAILED a.fails; its last lines:", "    why",
+                              "leash-dev: tests FAILED: x 1 passed, 1 failed, 0 skipped in 2 s"]))
 
     def test_a_missing_program_is_no_skip(self):
         self.assertEqual(self.summarise(PASSED, MISSING)[0], 1)

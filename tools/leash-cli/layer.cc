@@ -21,6 +21,8 @@ constexpr std::array kToggles = {
            "close history files"},
     Toggle{"protect-package-credentials", "no-protect-package-credentials",
            &SecurityConfig::protect_package_credentials, true, "close credentials of package managers"},
+    Toggle{"protect-project-files", "no-protect-project-files", &SecurityConfig::protect_project_files, true,
+           "keep git hooks, shell, editor and agent settings in writable directories as they are"},
     Toggle{"allow-gpu", "no-allow-gpu", &SecurityConfig::allow_gpu, false, "open GPU devices"},
     Toggle{"allow-npu", "no-allow-npu", &SecurityConfig::allow_npu, false, "open NPU devices"},
     Toggle{"allow-hardware", "no-allow-hardware", &SecurityConfig::allow_hardware, false,

@@ -5,7 +5,9 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "commands.h"
+#include "fmt/format.h"
 #include "leash/leash.h"
 #include "messages.h"
 #include "options.h"
@@ -33,6 +35,11 @@ int RunIn(const Settings& settings, N network, const CommandLine& line, SignalRe
   if (!closed.ok()) {
     Fail(closed);
     if (code == 0) code = kExitFailure;
+  }
+  for (const Quarantined& one : sandbox->Quarantined()) {
+    PrintMessage(fmt::format("the program changed {}, which is protected: {}{}", base::Printable(one.path),
+                             one.moved_to.empty() ? "it was removed" : "moved to " + base::Printable(one.moved_to),
+                             one.restored ? "; the former one is back" : ""));
   }
   if (settings.config.keep_scratch) PrintMessage("kept " + scratch);
   return code;

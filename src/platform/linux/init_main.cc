@@ -188,7 +188,7 @@ class Init {
  public:
   [[noreturn]] void Run() {
     Sys(SYS_prctl, PR_SET_NAME, "leash-init", 0, 0, 0);
-    Sys(SYS_umask, 0);
+    const long umask = Sys(SYS_umask, 0);  // the modes of what is set up are meant
     PrepareSignals();
     const long entered = EnterNamespaces();
     Message message;
@@ -197,6 +197,7 @@ class Init {
     const Arena arena(message.fds[0], message.request.arena_size);  // its filter is used to the end
     Sys(SYS_close, message.fds[0]);
     SetUpSandbox(entered, arena);
+    Sys(SYS_umask, umask);
     pollfd entries[3] = {{wire::kControl, POLLIN, 0}, {wire::kHost, POLLIN, 0}, {signals_, POLLIN, 0}};
     while (true) {
       Sys(SYS_ppoll, &entries[0], 3, 0, 0, 8);

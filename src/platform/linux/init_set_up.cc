@@ -143,6 +143,7 @@ class Builder {
     const char* source = Text(step.source) + 1;  // without its slash: relative to the old root
     if (*source == '\0') return Attach(step, Clone(old_root_, "", kEmptyPath | kRecursive));
     const Fd at(OpenPath(old_root_, source));
+    if (at.get() == -ENOENT && (step.flags & wire::kMayBeMissing) != 0) return 0;
     return at.get() < 0 ? at.get() : Attach(step, Clone(at.get(), "", kEmptyPath | kRecursive));
   }
 
@@ -179,15 +180,15 @@ class Builder {
     return Attach(step, Sys(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, step.attributes));
   }
 
-  // Masks are mounts of one empty directory and one empty file. They are on a file system that is hidden below the new
-  // root, so that nothing needs to be made on the host.
+  // Masks are mounts of one empty directory and one empty file that nobody may open. They are on a file system that is
+  // hidden below the new root, so that nothing needs to be made on the host.
   long MakeMasks() {
-    long error = Sys(SYS_mount, "leash", kBuildSite, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0555,size=4k");
+    long error = Sys(SYS_mount, "leash", kBuildSite, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700");
     if (error < 0) return error;
     masks_ = Sys(SYS_openat, AT_FDCWD, kBuildSite, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (masks_ < 0) return masks_;
-    error = Sys(SYS_mkdirat, masks_, "d", 0555);
-    return error < 0 ? error : Sys(SYS_mknodat, masks_, "f", S_IFREG | 0444, 0);
+    error = Sys(SYS_mkdirat, masks_, "d", 0);
+    return error < 0 ? error : Sys(SYS_mknodat, masks_, "f", S_IFREG, 0);
   }
 
   long Take(const MountStep& step) {

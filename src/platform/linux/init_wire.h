@@ -51,6 +51,7 @@ enum class MountKind : std::uint16_t {
 enum MountFlags : std::uint16_t {
   kMakeDirectory = 1,  // `target` does not exist yet
   kMakeFile = 2,
+  kMayBeMissing = 4,  // no error when `source` does not exist
 };
 
 struct MountStep {

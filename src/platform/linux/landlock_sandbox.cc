@@ -184,6 +184,9 @@ class LandlockSandbox final : public core::PreparedSandbox {
 
   bool UsesNamespaces() const override { return false; }
 
+  // Landlock cannot take a name out of a directory that may be written. What is closed is carved out of the grants.
+  std::vector<std::string> Unguarded() const override { return plan_.guarded; }
+
  private:
   const core::Plan plan_;
   const std::uint64_t id_;

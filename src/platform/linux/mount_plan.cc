@@ -21,12 +21,14 @@ using core::RuleKind;
 using wire::MountKind;
 
 constexpr std::uint64_t kNoDevices = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+constexpr std::uint64_t kMaskAttributes = kNoDevices | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC;
 
 // Something that is known about a path: a rule, a link, or that the sandbox has its own thing there.
 struct Node {
   std::string_view path;
   const PathRule* rule = nullptr;
   const std::string* link = nullptr;
+  bool guarded = false;
 };
 
 // Directories that every sandbox has of its own, unless a user grants the host's.
@@ -65,6 +67,7 @@ class Planner {
       : features_(features), files_(files) {
     for (const PathRule& rule : plan.rules) nodes_.push_back({rule.path, &rule, nullptr});
     for (const auto& [path, target] : plan.links) nodes_.push_back({path, nullptr, &target});
+    for (const std::string& path : plan.guarded) nodes_.push_back({path, nullptr, nullptr, true});
     for (const auto& [path, own] : kOwn) nodes_.push_back({path, nullptr, nullptr});
     std::sort(nodes_.begin(), nodes_.end(), [](const Node& a, const Node& b) { return Before(a.path, b.path); });
     // One node a path; a rule says more than a link.
@@ -75,6 +78,7 @@ class Planner {
       } else {
         if (node.rule != nullptr) merged.back().rule = node.rule;
         if (node.link != nullptr) merged.back().link = node.link;
+        merged.back().guarded = merged.back().guarded || node.guarded;
       }
     }
     nodes_ = std::move(merged);
@@ -122,23 +126,27 @@ class Planner {
       return node.link != nullptr || (node.rule != nullptr && node.rule->access != Access::kNone);
     });
   }
-  static bool AnyClosed(Nodes nodes) {
+  static bool AnyRuled(Nodes nodes) {
     return std::any_of(nodes.begin(), nodes.end(),
-                       [](const Node& node) { return node.rule != nullptr && node.rule->access == Access::kNone; });
+                       [](const Node& node) { return node.rule != nullptr || node.guarded; });
   }
 
   // `nodes` are those at and below `path`; `above` is how things stand in the directory that `path` is in.
   void Visit(Nodes nodes, const std::string& path, const Standing& above, std::optional<FileType> type) {
     Standing here = above;
+    bool ruled = false;
     bool explicitly = false;
     if (!nodes.empty() && nodes.front().path == path) {
       const Node& node = nodes.front();
       nodes = nodes.subspan(1);
       if (node.rule != nullptr) {
+        ruled = true;
         explicitly = node.rule->kind == RuleKind::kGrant;
         here.access = node.rule->access;
         here.device = node.rule->device;
         here.granted = explicitly;
+      } else if (node.guarded) {
+        return VisitGuarded(path, above);
       } else if (node.link != nullptr) {
         if (!above.attached) AddLink(path, *node.link);
         return;
@@ -147,19 +155,52 @@ class Planner {
     if (const Own own = OwnAt(path); own != Own::kNothing && MakeOwn(own, nodes, path, here, explicitly)) return;
     if (here.access == Access::kNone) return VisitClosed(nodes, path, here, above);
     if (!type.has_value()) type = files_.TypeOf(path);
-    if (!type.has_value()) return;
+    if (!type.has_value()) {
+      if (!above.attached || !Includes(above.access, Access::kReadWrite)) return;
+      for (const Node& node : nodes) {
+        if (node.guarded || (node.rule != nullptr && node.rule->access == Access::kNone)) {
+          result_.unguarded.emplace_back(node.path);
+        }
+      }
+      return;
+    }
     if (above.attached) {
-      if (here.access != above.access || here.device != above.device) Attach(path, here, *type);
+      // In a directory that may be written, a mount also pins the name: it can be neither moved nor removed, and so not
+      // be replaced by something else on the way to a closed path, or to where commands start.
+      const bool pinned = Includes(above.access, Access::kReadWrite) && (ruled || AnyRuled(nodes));
+      if (pinned || here.access != above.access || here.device != above.device) Attach(path, here, *type);
     } else if (path != "/" || here.granted || Includes(here.access, Access::kReadWrite)) {
-      // The root of a tier is always taken apart: what is mounted on it is not all for the sandbox.
-      if (!here.granted && *type == FileType::kDirectory && AnyClosed(nodes)) return TakeApart(nodes, path, here);
+      if (!here.granted && *type == FileType::kDirectory && ClosesAName(nodes, path)) {
+        return TakeApart(nodes, path, here);
+      }
       if (path == "/") result_.own_root = false;
       Attach(path, here, *type);
       here.attached = true;
     } else {
+      // The root of a tier is always taken apart: what is mounted on it is not all for the sandbox.
       return TakeApart(nodes, path, here);
     }
     VisitBelow(nodes, path, here);
+  }
+
+  // A name directly in `path` is closed. What is closed deeper is covered where it is: taking apart every directory on
+  // the way to it would cost a mount for each of their names.
+  static bool ClosesAName(Nodes nodes, const std::string& path) {
+    return std::any_of(nodes.begin(), nodes.end(), [&](const Node& node) {
+      return node.rule != nullptr && node.rule->access == Access::kNone && base::ParentOf(node.path) == path;
+    });
+  }
+
+  // Stays as it is, in a directory that may be written.
+  void VisitGuarded(const std::string& path, Standing here) {
+    if (!here.attached || !Includes(here.access, Access::kReadWrite)) return;
+    const std::optional<FileType> type = files_.TypeOf(path);
+    if (!type.has_value() || type == FileType::kSymlink) {  // nothing that a mount could be made on
+      result_.unguarded.push_back(path);
+      return;
+    }
+    here.access = Includes(here.access, Access::kReadExecute) ? Access::kReadExecute : Access::kRead;
+    Attach(path, here, *type);
   }
 
   void VisitClosed(Nodes nodes, const std::string& path, Standing here, const Standing& above) {
@@ -174,10 +215,13 @@ class Planner {
       if (Includes(above.access, Access::kReadWrite)) result_.unguarded.push_back(path);
       return;
     }
-    if (type == FileType::kSymlink) return;  // what it leads to has a rule of its own
+    if (type == FileType::kSymlink) {  // what it leads to has a rule of its own; the link itself could be replaced
+      if (Includes(above.access, Access::kReadWrite)) result_.unguarded.push_back(path);
+      return;
+    }
     if (!open_below) {
       Add(type == FileType::kDirectory ? MountKind::kMaskDirectory : MountKind::kMaskFile, path).attributes =
-          kNoDevices | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC;
+          kMaskAttributes;
       return;
     }
     // Filled by what follows, and closed to writing by Landlock.
@@ -219,7 +263,10 @@ class Planner {
         } else if (entry.type == FileType::kSymlink) {
           if (const auto target = files_.Canonical(child)) AddLink(child, *target);
         } else {
+          const std::size_t before = result_.mounts.size();
           Visit({}, child, here, entry.type);
+          // Nobody asked for this name: it may have gone by the time it is attached.
+          if (result_.mounts.size() > before) result_.mounts[before].flags |= wire::kMayBeMissing;
         }
       }
     }
@@ -242,6 +289,11 @@ class Planner {
         mount.flags = make;
         mount.attributes = kNoDevices | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
         if (!result_.own_root) mount.rights = Rights(Access::kRead, false, true);
+        // What speaks of the whole machine, or commands it.
+        for (const char* name : {"kallsyms", "kcore", "key-users", "keys", "kmsg", "sysrq-trigger", "timer_list"}) {
+          const std::string file = base::JoinPath(path, name);
+          if (files_.TypeOf(file).has_value()) Add(MountKind::kMaskFile, file).attributes = kMaskAttributes;
+        }
         return true;
       }
       case Own::kPts: {

@@ -73,8 +73,9 @@ wire::Offset AddTable(ArenaBuilder& arena, const std::vector<std::string>& strin
 
 class NamespaceSandbox final : public core::PreparedSandbox {
  public:
-  NamespaceSandbox(core::Plan plan, std::uint64_t id, std::unique_ptr<InitProcess> init)
-      : plan_(std::move(plan)), id_(id), init_(std::move(init)) {}
+  NamespaceSandbox(core::Plan plan, std::uint64_t id, std::unique_ptr<InitProcess> init,
+                   std::vector<std::string> unguarded)
+      : plan_(std::move(plan)), id_(id), init_(std::move(init)), unguarded_(std::move(unguarded)) {}
 
   absl::StatusOr<std::unique_ptr<core::Process>> Spawn(const core::SpawnRequest& request) override {
     const std::uint64_t number = next_number_.fetch_add(1, std::memory_order_relaxed);
@@ -121,11 +122,13 @@ class NamespaceSandbox final : public core::PreparedSandbox {
 
   absl::Status KillAll() override { return init_->Kill(); }
   bool UsesNamespaces() const override { return true; }
+  std::vector<std::string> Unguarded() const override { return unguarded_; }
 
  private:
   const core::Plan plan_;
   const std::uint64_t id_;
   const std::shared_ptr<InitProcess> init_;
+  const std::vector<std::string> unguarded_;
   std::atomic<std::uint64_t> next_number_ = 0;
 };
 
@@ -208,13 +211,13 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(c
   refused = false;
   const LandlockFeatures features = DetectLandlock();
   LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
-  const MountPlan mounts = PlanMounts(plan, features, base::HostFileSystem());
+  MountPlan mounts = PlanMounts(plan, features, base::HostFileSystem());
   ArenaBuilder arena(sizeof(wire::SetUpOrder));
   FillSetUp(plan, features, mounts, arena);
   LEASH_RETURN_IF_ERROR(init->Send(RequestKind::kSetUp, 0, arena.bytes(), {}));
   LEASH_ASSIGN_OR_RETURN(const wire::Answer answer, init->ReceiveAnswer());
   if (answer.kind != AnswerKind::kReady) return SetUpError(answer, mounts, refused);
-  return std::make_unique<NamespaceSandbox>(plan, id, std::move(init));
+  return std::make_unique<NamespaceSandbox>(plan, id, std::move(init), std::move(mounts.unguarded));
 }
 
 }  // namespace leash::platform

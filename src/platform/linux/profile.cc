@@ -258,6 +258,46 @@ constexpr ProtectedPath kProtections[] = {
 #undef HISTORY
 #undef PACKAGES
 
+// What a user's own tools run or trust, and who writes to it seldom: a later `git commit`, a new shell, an editor that
+// opens the project, an agent that is started in it.
+constexpr core::GuardedName kGuarded[] = {
+    {".git/hooks", "run by git"},
+    {".git/config", "names programs that git runs"},
+    {".git/config.worktree", "names programs that git runs"},
+    {".git/info/attributes", "chooses filters that git runs"},
+    {".git/objects/info/alternates", "objects from elsewhere"},
+    {".gitmodules", "where git fetches from"},
+    {".bashrc", "shell start-up"},
+    {".bash_profile", "shell start-up"},
+    {".bash_login", "shell start-up"},
+    {".bash_logout", "shell start-up"},
+    {".profile", "shell start-up"},
+    {".zshrc", "shell start-up"},
+    {".zshenv", "shell start-up"},
+    {".zprofile", "shell start-up"},
+    {".zlogin", "shell start-up"},
+    {".config/fish", "shell start-up"},
+    {".envrc", "run by direnv"},
+    {".vimrc", "editor start-up"},
+    {".exrc", "editor start-up"},
+    {".nvim.lua", "editor start-up"},
+    {".nvimrc", "editor start-up"},
+    {".dir-locals.el", "editor settings that may run code"},
+    {".vscode", "editor tasks and settings"},
+    {".idea", "editor tasks and settings"},
+    {".zed", "editor tasks and settings"},
+    {".claude", "agent settings"},
+    {".codex", "agent settings"},
+    {".cursor", "agent settings"},
+    {".gemini", "agent settings"},
+    {".qwen", "agent settings"},
+    {".opencode", "agent settings"},
+    {".mcp.json", "programs that agents start"},
+    {".leash*", "settings of leash"},
+    {".leash.toml", "settings of leash"},
+    {"leash.toml", "settings of leash"},
+};
+
 #define GPU &SecurityConfig::allow_gpu, "allow_gpu"
 #define NPU &SecurityConfig::allow_npu, "allow_npu"
 #define HARDWARE &SecurityConfig::allow_hardware, "allow_hardware"
@@ -304,6 +344,7 @@ const core::PlatformProfile& LinuxProfile() {
       .permissive = kPermissive,
       .protections = kProtections,
       .devices = kDevices,
+      .guarded = kGuarded,
       .search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       .environment_names = kEnvironmentNames,
       .has_consent_prompts = false,

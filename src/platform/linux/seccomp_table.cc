@@ -216,7 +216,13 @@ constexpr SyscallRule kInodeFlags[] = {
     {"ioctl", EOPNOTSUPP, IntIs(1, FS_IOC_SET_ENCRYPTION_POLICY)},
 };
 
-constexpr SyscallRule kExecution[] = {{"execveat", EPERM, HasBits(4, AT_EMPTY_PATH)}};
+// A file in memory is executed through its name in /proc, which Landlock lets happen since it is on no mounted file
+// system. ENOSYS: programs fall back to a temporary file; those that seal theirs against execution keep it.
+constexpr std::uint64_t kNoExecSeal = 0x8;  // MFD_NOEXEC_SEAL, Linux 6.3
+constexpr SyscallRule kExecution[] = {
+    {"execveat", EPERM, HasBits(4, AT_EMPTY_PATH)},
+    {"memfd_create", ENOSYS, {ArgTest::kMaskedEqual, 1, kNoExecSeal, 0}},
+};
 
 constexpr SyscallGroup kTable[] = {
     {"sockets", "no network: sockets of every family, and addresses on those that were inherited", kSockets, true},
@@ -233,7 +239,7 @@ constexpr SyscallGroup kTable[] = {
     {"hidden modes", "a file made with a mode that no filter sees", kHiddenModes},
     {"file attributes", "attributes change on files that Landlock only lets be read", kAttributes},
     {"inode flags", "the same by another call", kInodeFlags},
-    {"execution by descriptor", "running a file that has no path", kExecution},
+    {"execution by descriptor", "running a file that has no path, or was never on a disk", kExecution},
 };
 
 }  // namespace
