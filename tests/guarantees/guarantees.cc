@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -51,6 +52,11 @@ std::string FirstLine(const std::string& text) { return text.substr(0, text.find
 
 bool Injected(const Result& result) { return result.terminal.find('i') != std::string::npos; }
 
+// What was made and undone has changed the times of the directory that it was in, and its own.
+std::string WithoutTimes(const std::string& report) {
+  return std::regex_replace(report, std::regex(" changed [0-9.]+ [0-9.]+"), "");
+}
+
 // The lines that only one of two reports has.
 std::string Difference(const std::string& before, const std::string& after) {
   const auto lines = [](const std::string& text) {
@@ -83,7 +89,8 @@ bool HasUnknownFact(const std::vector<std::string>& args) {
 }  // namespace
 
 std::string SettingName(const testing::TestParamInfo<Setting>& info) {
-  return std::string(IsolationName(std::get<0>(info.param))) + "_" + WhoName(std::get<1>(info.param));
+  return std::string(IsolationName(std::get<0>(info.param))) + "_" + WhoName(std::get<1>(info.param)) +
+         (std::get<2>(info.param) == Mechanism::kNamespaces ? "_namespaces" : "_process");
 }
 
 std::string UserName(const testing::TestParamInfo<Who>& info) { return WhoName(info.param); }
@@ -99,7 +106,9 @@ void ForEachUser::SetUp() {
   if (!why.empty()) GTEST_SKIP() << why;
 }
 
-std::vector<std::string> Guarantees::TierFlags() const { return {"--isolation", std::string(IsolationName(tier()))}; }
+std::vector<std::string> Guarantees::TierFlags() const {
+  return {"--isolation", std::string(IsolationName(tier())), "--namespaces", with_namespaces() ? "require" : "off"};
+}
 
 Extra Guarantees::ExtraOf(const Row& row) const {
   Extra extra;
@@ -159,14 +168,20 @@ std::string Guarantees::RunDenial(const Row& row, const std::vector<std::string>
   argv.insert(argv.end(), args.begin(), args.end());
   const std::string before = w.Report();
   const Result result = w.Inside(flags, argv, ExtraOf(row));
-  if (row.refusal == Refusal::kTold) {
+  const Instead instead = with_namespaces() ? row.instead : Instead::kRefusal;
+  if (row.refusal == Refusal::kTold && instead == Instead::kRefusal) {
     EXPECT_EQ(result.code, kRefused) << result.Describe();
     EXPECT_NE(result.output.find("refused: "), std::string::npos) << result.Describe();
   } else {
     EXPECT_TRUE(result.code == kRefused || result.code == kReached) << result.Describe();
   }
-  EXPECT_EQ(result.errors, "");
-  EXPECT_EQ(Difference(before, w.Report()), "") << "the act had an effect outside";
+  if (instead == Instead::kUndone && result.code == kReached) {
+    EXPECT_NE(result.errors.find(", which is protected: "), std::string::npos) << result.Describe();
+    EXPECT_EQ(Difference(WithoutTimes(before), WithoutTimes(w.Report())), "") << "the act had an effect outside";
+  } else {
+    EXPECT_EQ(result.errors, "");
+    EXPECT_EQ(Difference(before, w.Report()), "") << "the act had an effect outside";
+  }
   EXPECT_FALSE(Injected(result)) << "a character came up on the terminal";
   return result.output.empty() ? "nothing happened" : FirstLine(result.output);
 }
@@ -176,6 +191,7 @@ void Guarantees::CheckRows(const std::vector<Row>& rows) {
   std::vector<std::string> skipped;
   for (const Row& row : rows) {
     if ((row.tiers & BitOf(tier())) == 0) continue;
+    if ((row.mechanisms & (with_namespaces() ? kWithNamespaces : kWithoutNamespaces)) == 0) continue;
     if (row.everybody && world().who() == Who::kRoot) continue;
     const Everybody lock(row.everybody);
     world().CountEverybody(row.everybody);

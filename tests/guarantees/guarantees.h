@@ -20,6 +20,12 @@ inline constexpr unsigned kPermissive = 4;
 inline constexpr unsigned kClosedTiers = kStrict | kDefault;
 inline constexpr unsigned kAllTiers = kStrict | kDefault | kPermissive;
 
+// What holds a sandbox: namespaces with Landlock and the rest on top, or those alone.
+enum class Mechanism { kNamespaces, kProcess };
+inline constexpr unsigned kWithNamespaces = 1;
+inline constexpr unsigned kWithoutNamespaces = 2;
+inline constexpr unsigned kBothMechanisms = kWithNamespaces | kWithoutNamespaces;
+
 // What the act does when nothing refuses it, so that "nothing happened" can be told from "nobody looked".
 enum class Effect {
   kNone,      // nothing that lasts
@@ -32,6 +38,13 @@ enum class Effect {
 enum class Refusal {
   kTold,    // the probe says "refused"
   kSilent,  // the call may succeed, but has no effect outside
+};
+
+// What may happen with namespaces instead of being told of a refusal.
+enum class Instead {
+  kRefusal,
+  kOwnCopy,  // the act succeeds on something that is the sandbox's own
+  kUndone,   // the act succeeds, and is undone and reported when the program has ended
 };
 
 // One act that must be refused. {names} in `args` and `flags` are facts of the World.
@@ -48,10 +61,12 @@ struct Row {
   // Reaches every process of the user: not tried as root, nor by two test programs at once.
   bool everybody = false;
   Refusal refusal = Refusal::kTold;
+  unsigned mechanisms = kBothMechanisms;
+  Instead instead = Instead::kRefusal;
 };
 
-// A tier and a user: each theme is one test for each pair.
-using Setting = std::tuple<Isolation, Who>;
+// Each theme is one test for each combination.
+using Setting = std::tuple<Isolation, Who, Mechanism>;
 
 std::string SettingName(const testing::TestParamInfo<Setting>& info);
 
@@ -60,6 +75,8 @@ class Guarantees : public testing::TestWithParam<Setting> {
   void SetUp() override;
   Isolation tier() const { return std::get<0>(GetParam()); }
   World& world() const { return World::Of(std::get<1>(GetParam())); }
+  bool with_namespaces() const { return std::get<2>(GetParam()) == Mechanism::kNamespaces; }
+  // The options of leash run for this tier and mechanism.
   std::vector<std::string> TierFlags() const;
 
   // For each row that this tier promises:
@@ -95,21 +112,24 @@ std::string UserName(const testing::TestParamInfo<Who>& info);
   INSTANTIATE_TEST_SUITE_P(                                                                              \
       Promise, suite,                                                                                    \
       testing::Combine(testing::Values(Isolation::kStrict, Isolation::kDefault, Isolation::kPermissive), \
-                       testing::Values(Who::kRoot, Who::kOrdinary)),                                     \
+                       testing::Values(Who::kRoot, Who::kOrdinary),                                      \
+                       testing::Values(Mechanism::kNamespaces, Mechanism::kProcess)),                    \
       SettingName)
 
 // For promises that the permissive tier does not make.
-#define LEASH_EVERY_CLOSED_SETTING(suite)                                                             \
-  INSTANTIATE_TEST_SUITE_P(Promise, suite,                                                            \
-                           testing::Combine(testing::Values(Isolation::kStrict, Isolation::kDefault), \
-                                            testing::Values(Who::kRoot, Who::kOrdinary)),             \
+#define LEASH_EVERY_CLOSED_SETTING(suite)                                                                  \
+  INSTANTIATE_TEST_SUITE_P(Promise, suite,                                                                 \
+                           testing::Combine(testing::Values(Isolation::kStrict, Isolation::kDefault),      \
+                                            testing::Values(Who::kRoot, Who::kOrdinary),                   \
+                                            testing::Values(Mechanism::kNamespaces, Mechanism::kProcess)), \
                            SettingName)
 
 // For promises of the default tier alone.
-#define LEASH_EVERY_DEFAULT_SETTING(suite)                                                                 \
-  INSTANTIATE_TEST_SUITE_P(                                                                                \
-      Promise, suite,                                                                                      \
-      testing::Combine(testing::Values(Isolation::kDefault), testing::Values(Who::kRoot, Who::kOrdinary)), \
+#define LEASH_EVERY_DEFAULT_SETTING(suite)                                                                \
+  INSTANTIATE_TEST_SUITE_P(                                                                               \
+      Promise, suite,                                                                                     \
+      testing::Combine(testing::Values(Isolation::kDefault), testing::Values(Who::kRoot, Who::kOrdinary), \
+                       testing::Values(Mechanism::kNamespaces, Mechanism::kProcess)),                     \
       SettingName)
 
 #define LEASH_EVERY_USER(suite) \

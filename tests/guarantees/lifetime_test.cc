@@ -156,37 +156,54 @@ TEST_P(Lifetime, EndsWithTheProgramsOwnStatus) {
 
 LEASH_EVERY_SETTING(Lifetime);
 
-// Nobody can clean up after SIGKILL at once. What had only leash for a parent ends with it; what hid ends with the next
-// sandbox that is made, by the same user with the same TMPDIR, at least ten seconds after the directory was.
-void KillLeash(World& w, Isolation tier, const std::string& nap) {
-  Background background(w.InsideStart({"--isolation", std::string(IsolationName(tier))},
+void KillLeash(World& w, Isolation tier, const std::string& namespaces, const std::string& nap) {
+  Background background(w.InsideStart({"--isolation", std::string(IsolationName(tier)), "--namespaces", namespaces},
                                       {"/bin/sh", "-c", Hide(nap) + "echo ready; exec sleep " + nap}));
   ASSERT_EQ(ReadLine(background.output()), "ready");
+  EXPECT_GT(Sleepers(nap).size(), 0U) << "control: there must be sleepers to be ended";
   kill(background.pid(), SIGKILL);
   EXPECT_EQ(background.Wait(std::chrono::seconds(10)).code, 128 + SIGKILL);
 }
 
-TEST(KilledLeash, LeavesNothingThatTheNextOneDoesNotEnd) {
-  const std::string nap = UniqueNap();
-  std::vector<World*> worlds;
-  for (const Who who : {Who::kRoot, Who::kOrdinary}) {
-    if (WhyNot(who).empty()) worlds.push_back(&World::Of(who));
+class KilledLeash : public testing::TestWithParam<Mechanism> {
+ protected:
+  static std::vector<World*> Worlds() {
+    std::vector<World*> worlds;
+    for (const Who who : {Who::kRoot, Who::kOrdinary}) {
+      if (WhyNot(who).empty()) worlds.push_back(&World::Of(who));
+    }
+    return worlds;
   }
-  for (World* w : worlds) {
+};
+
+// Nobody can clean up after SIGKILL at once. With namespaces, everything inside ends with leash; without, what hid ends
+// with the next sandbox that is made. The directory goes then too: by the same user with the same TMPDIR, at least ten
+// seconds after it was made.
+TEST_P(KilledLeash, LeavesNothingThatTheNextOneDoesNotEnd) {
+  const bool with_namespaces = GetParam() == Mechanism::kNamespaces;
+  const std::string nap = UniqueNap();
+  for (World* w : Worlds()) {
     for (const Isolation tier : {Isolation::kStrict, Isolation::kDefault, Isolation::kPermissive}) {
-      KillLeash(*w, tier, nap);
+      KillLeash(*w, tier, with_namespaces ? "require" : "off", nap);
+      if (!with_namespaces) continue;
+      for (int i = 0; i < 100 && !Sleepers(nap).empty(); ++i) usleep(50000);
+      EXPECT_EQ(Sleepers(nap).size(), 0U) << "processes survived leash";
     }
     EXPECT_EQ(w->Leftovers().size(), 3U) << "control: there must be something to clean up";
   }
-  EXPECT_GT(Sleepers(nap).size(), 0U) << "control: there must be sleepers to be ended";
   sleep(11);
-  for (World* w : worlds) {
+  for (World* w : Worlds()) {
     EXPECT_EQ(w->Inside({}, {"/bin/true"}).code, 0);
     EXPECT_TRUE(w->Leftovers().empty()) << w->Leftovers().front() << " was left behind";
   }
   EXPECT_EQ(Sleepers(nap).size(), 0U) << "processes survived";
   EndSleepers(nap);
 }
+
+INSTANTIATE_TEST_SUITE_P(Promise, KilledLeash, testing::Values(Mechanism::kNamespaces, Mechanism::kProcess),
+                         [](const testing::TestParamInfo<Mechanism>& test) {
+                           return test.param == Mechanism::kNamespaces ? "namespaces" : "process";
+                         });
 
 }  // namespace
 }  // namespace leash::guarantees

@@ -18,7 +18,14 @@ class Scheduling : public Guarantees {};
 
 // The permissive tier opens /proc as far as the kernel lets a user look; what needs the right to trace stays closed.
 const std::vector<Row> kOtherProcesses = {
-    {.promise = "processes are not listed", .probe = "process-list", .tiers = kClosedTiers},
+    {.promise = "processes are not listed",
+     .probe = "process-list",
+     .tiers = kClosedTiers,
+     .mechanisms = kWithoutNamespaces},
+    {.promise = "others are not known to exist",
+     .probe = "process-exists",
+     .args = {"{pid}"},
+     .mechanisms = kWithNamespaces},
     {.promise = "arguments of others cannot be read",
      .probe = "proc-read",
      .args = {"{pid}", "cmdline"},

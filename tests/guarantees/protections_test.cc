@@ -46,14 +46,17 @@ std::vector<Row> ProtectedActs(unsigned tiers, const std::vector<std::string>& f
   }
   for (const char* path : {"/.aws/new", "/.git-credentials", "/.pypirc", "/.zsh_history"}) {
     rows.push_back(row("no file is made at a protected path", "create", {std::string("{home}") + path}, Effect::kTree));
+    rows.back().instead = Instead::kUndone;  // made, and moved away at the end
   }
   for (const char* path : {"/.ssh/new", "/.kube"}) {
     const std::string full = std::string("{home}") + path;
-    rows.push_back(row("nothing is made at a protected path", "create", {full}, Effect::kTree));
-    rows.push_back(row("no directory is made there", "mkdir", {full}, Effect::kTree));
-    rows.push_back(row("no symbolic link is made there", "symlink-out", {full}, Effect::kTree));
-    rows.push_back(row("no hard link is made there", "hardlink-out", {full}, Effect::kTree));
+    for (const char* probe : {"create", "mkdir", "symlink-out", "hardlink-out"}) {
+      rows.push_back(row("nothing is made at a protected path", probe, {full}, Effect::kTree));
+      rows.back().instead = Instead::kUndone;
+    }
     rows.push_back(row("no directory is moved there", "rename-beside", {"{home}/project", full}, Effect::kTree));
+    // With namespaces it goes on to quarantine, which is a change too: see guard_test.cc.
+    if (full == "{home}/.kube") rows.back().mechanisms = kWithoutNamespaces;
   }
   rows.push_back(row("a protected directory is not listed", "list-dir", {"{home}/.ssh"}, Effect::kNone));
   rows.push_back(row("nor moved", "rename-beside", {"{home}/.ssh", "{home}/project/ssh"}, Effect::kTree));
@@ -131,7 +134,8 @@ const std::vector<Row> kSingle = {
      .probe = "list-dir",
      .args = {"{home}/.ssh"},
      .tiers = kClosedTiers,
-     .flags = {"--readable", "{home}/.ssh/config"}},
+     .flags = {"--readable", "{home}/.ssh/config"},
+     .mechanisms = kWithoutNamespaces},
     {.promise = "nor the file for writing",
      .probe = "append",
      .args = {"{home}/.ssh/config"},
@@ -151,7 +155,8 @@ const std::vector<Row> kSingle = {
      .probe = "create",
      .args = {"{outside}/dir/absent"},
      .effect = Effect::kTree,
-     .flags = {"--writable", "{outside}", "--deny", "{outside}/dir/absent"}},
+     .flags = {"--writable", "{outside}", "--deny", "{outside}/dir/absent"},
+     .instead = Instead::kUndone},
     {.promise = "password hashes stay closed in permissive when asked for",
      .probe = "read",
      .args = {"/etc/shadow"},
@@ -180,7 +185,8 @@ TEST_P(Protections, HoldForPathsThatDoNotExistYet) {
                     .tiers = kClosedTiers,
                     .effect = Effect::kTree,
                     .flags = {"--writable", "{bare}"},
-                    .environment = {"HOME={bare}"}});
+                    .environment = {"HOME={bare}"},
+                    .instead = Instead::kUndone});
     rows.push_back(rows.back());
     rows.back().promise = "~/.ssh is not made in permissive when asked for";
     rows.back().tiers = kPermissive;
@@ -204,6 +210,7 @@ TEST_P(Protections, FollowSymbolicLinks) {
   rows[2].probe = "unlink";
   rows[2].args = {"{linked}/.aws"};
   rows[2].effect = Effect::kTree;
+  rows[2].instead = Instead::kUndone;
   for (std::size_t i = 0; i < 3; ++i) {
     rows.push_back(rows[i]);
     rows.back().tiers = kPermissive;

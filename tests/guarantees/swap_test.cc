@@ -30,11 +30,12 @@ int RunChain(const SandboxConfig& config, const std::string& parent, const std::
   if (!sandbox.ok()) return Broken("create", std::string(sandbox.status().message()));
   auto before = sandbox->Command("/bin/cat").Arg(parent + "/place/inner.txt").Output();
   if (!before.ok() || !before->status.Success()) return Broken("control", before.ok() ? before->stderr_bytes : "error");
-  auto swap = sandbox->Command("/bin/sh")
-                  .Arg("-c")
-                  .Arg("mv " + parent + "/place " + parent + "/moved && ln -s " + home + " " + parent + "/place")
-                  .Output();
-  if (!swap.ok() || !swap->status.Success()) return Broken("swap", swap.ok() ? swap->stderr_bytes : "error");
+  const std::string script = "mv " + parent + "/place " + parent + "/moved && ln -s " + home + " " + parent + "/place";
+  auto swap = sandbox->Command("/bin/sh").Arg("-c").Arg(script).Output();
+  if (!swap.ok()) return Broken("swap", std::string(swap.status().message()));
+  // With namespaces the grant is a mount, which cannot be moved inside; somebody outside still can.
+  if (swap->status.Success() == sandbox->HasNamespaces()) return Broken("swap", swap->stderr_bytes);
+  if (sandbox->HasNamespaces() && system(script.c_str()) != 0) return Broken("swap", "outside");
   for (const char* path : {"/place/.ssh/id_x", "/place/notes.txt"}) {
     auto after = sandbox->Command("/bin/cat").Arg(parent + path).Output();
     if (after.ok() && after->status.Success()) return kLeaked;
@@ -45,7 +46,7 @@ int RunChain(const SandboxConfig& config, const std::string& parent, const std::
 
 // Runs as the user, in a process of its own; `configure` gets the parent directory.
 template <typename F>
-int SwapAs(World& world, F configure) {
+int SwapOnce(World& world, Namespaces namespaces, F configure) {
   const std::string parent = world.root() + "/scratch/swap";
   RemoveTree(parent);
   MakeDirectory(parent, 0755, world.who());
@@ -57,10 +58,17 @@ int SwapAs(World& world, F configure) {
     if (chdir(world.empty_directory().c_str()) == -1) return static_cast<int>(kBroken);
     SandboxConfig config;
     config.isolation = Isolation::kStrict;
+    config.namespaces = namespaces;
     config.grants.push_back({parent, Access::kReadWrite});
     configure(config, parent + "/place");
     return RunChain(config, parent, world.home());
   });
+}
+
+template <typename F>
+int SwapAs(World& world, F configure) {
+  const int closed = SwapOnce(world, Namespaces::kOff, configure);
+  return closed == kClosed ? SwapOnce(world, Namespaces::kRequire, configure) : closed;
 }
 
 TEST_P(DirectorySwap, OfTheWorkingDirectoryOpensNothing) {

@@ -47,6 +47,7 @@ const std::vector<Row> kExecution = {
     {.promise = "nor by its descriptor", .probe = "exec-empty-written"},
     {.promise = "nothing is executed by a descriptor", .probe = "exec-empty-path", .args = {"{probe}"}},
     {.promise = "nor from memory", .probe = "exec-memfd"},
+    {.promise = "nor through its path in /proc", .probe = "exec-memfd-path"},
     {.promise = "a set-user-ID program raises nobody", .probe = "exec-set-user-id", .args = {"{set_user_id}"}},
 };
 
