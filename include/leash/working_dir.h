@@ -39,6 +39,8 @@ class WorkingDir {
   // Removes it now, whatever was put into it: deep trees, directories without permissions, odd names. Never follows
   // a link out of it.
   absl::Status Remove();
+  // Removes it now if nothing is in it; otherwise nothing happens.
+  void RemoveIfEmpty();
 
  private:
   struct Rep;

@@ -56,7 +56,9 @@ class PreparedSandbox {
  public:
   virtual ~PreparedSandbox() = default;
   virtual absl::StatusOr<std::unique_ptr<Process>> Spawn(const SpawnRequest& request) = 0;
-  // SIGKILL to everything that was started here and its descendants; returns when none is left.
+  // SIGKILL to everything that was started here and its descendants; returns when none is left. BeginKillAll() may be
+  // called before, for the caller to do something else meanwhile.
+  virtual void BeginKillAll() {}
   virtual absl::Status KillAll() = 0;
   virtual bool UsesNamespaces() const = 0;
   // Paths that a command could change although the plan guards or closes them: the caller must watch them.
@@ -70,14 +72,24 @@ struct SystemCallNote {
   std::vector<std::string> names;  // with a '*' when only some arguments are refused
 };
 
+// What a sandbox needs whatever its plan, begun while the plan is still being made.
+class Groundwork {
+ public:
+  virtual ~Groundwork() = default;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual const PlatformProfile& Profile() const = 0;
+  // Never fails: what could not be begun is for Prepare to tell. Null when there is nothing to begin.
+  virtual std::unique_ptr<Groundwork> Begin(Namespaces namespaces) = 0;
   // `id` names the sandbox: random, never 0, see WorkingDir::id. `canary` is an existing file that the caller may
   // read and the plan does not open, or empty: each command proves on it that its confinement works.
+  // `groundwork` is what Begin() gave for the same configuration.
   virtual absl::StatusOr<std::unique_ptr<PreparedSandbox>> Prepare(const Plan& plan, std::uint64_t id,
-                                                                   const std::string& canary) = 0;
+                                                                   const std::string& canary,
+                                                                   std::unique_ptr<Groundwork> groundwork) = 0;
   // Ends what a sandbox of that id left behind when its owner died.
   virtual absl::Status KillLeftovers(std::uint64_t id) = 0;
   // See leash::AdoptOrphans and leash::ReapOrphans.

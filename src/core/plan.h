@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/file_system.h"
 #include "leash/access.h"
 #include "leash/isolation.h"
 #include "leash/limits.h"
@@ -25,6 +27,7 @@ struct PathRule {
   // For people: "protect_credentials", "granted", "system libraries". Static text, never owned.
   std::string_view reason;
   bool device = false;  // device-specific ioctl(2) as well, for nodes opened below this path
+  std::optional<base::FileType> type = std::nullopt;  // when it was planned, if that was looked at
 
   bool operator==(const PathRule&) const = default;
 };

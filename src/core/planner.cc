@@ -160,17 +160,18 @@ class Planner {
     return found->second.has_value() ? &*found->second : nullptr;
   }
 
-  // The canonical form of `path`, except that the last component is not followed. Costs nothing for a directory that
-  // was met before: the tables name many files in few directories.
+  // The canonical form of `path`, except that the last component is not followed. Looks at each directory once: the
+  // tables name many files in few directories.
   std::string CanonicalName(std::string_view path) {
     if (path == "/") return "/";
-    const std::string_view directory = base::ParentOf(path);
-    auto known = canonical_.find(directory);
-    if (known == canonical_.end()) {
-      std::string canonical = base::CanonicalPrefix(*host_.files, std::string(directory));
-      known = canonical_.emplace(directory, std::move(canonical)).first;
-    }
-    return base::JoinPath(known->second, path.substr(path.rfind('/') + 1));
+    return base::JoinPath(CanonicalDirectory(base::ParentOf(path)), path.substr(path.rfind('/') + 1));
+  }
+
+  const std::string& CanonicalDirectory(std::string_view directory) {
+    if (const auto known = canonical_.find(directory); known != canonical_.end()) return known->second;
+    std::string name = CanonicalName(directory);
+    if (host_.files->TypeOf(name) == base::FileType::kSymlink) name = base::CanonicalPrefix(*host_.files, name);
+    return canonical_.emplace(directory, std::move(name)).first->second;
   }
 
   // A rule on an existing path, under its canonical name.
@@ -184,8 +185,13 @@ class Planner {
         name = host_.files->Canonical(link);
         if (name.has_value()) plan_.links.emplace_back(std::move(link), *name);
       }
-      if (name.has_value()) rules_.Add({*std::move(name), access, kind, reason, device});
+      if (name.has_value()) rules_.Add({*std::move(name), access, kind, reason, device, Known(type)});
     });
+  }
+
+  // What a rule on a path of that type says about it.
+  static std::optional<base::FileType> Known(std::optional<base::FileType> type) {
+    return type == base::FileType::kSymlink ? std::nullopt : type;
   }
 
   // A closed path: both the name and what it leads to, existing or not.
@@ -193,8 +199,9 @@ class Planner {
     Expand(pattern, [&](const std::string& path) {
       if (kind == RuleKind::kProtection && IsMissingInClosedHome(path)) return;
       const std::string name = CanonicalName(path);
-      rules_.Add({name, Access::kNone, kind, reason, false});
-      if (host_.files->TypeOf(name) == base::FileType::kSymlink) {
+      const auto type = host_.files->TypeOf(name);
+      rules_.Add({name, Access::kNone, kind, reason, false, type});
+      if (type == base::FileType::kSymlink) {
         rules_.Add({base::CanonicalPrefix(*host_.files, name), Access::kNone, kind, reason, false});
       }
     });

@@ -45,6 +45,9 @@ absl::Status SandboxState::Close() {
   const std::lock_guard lock(mutex_);
   if (closed_) return absl::OkStatus();
   closed_ = true;
+  prepared_->BeginKillAll();
+  // Most commands leave nothing in the scratch directory, and the dying can put nothing into one that is gone.
+  if (!keep_scratch_ && guard_ == nullptr) scratch_.RemoveIfEmpty();
   absl::Status result = prepared_->KillAll();
   // Everything is dead by now: this only reaps.
   for (const auto& child : children_) child->WaitUntil(absl::Now() + absl::Seconds(1)).IgnoreError();
@@ -69,13 +72,15 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
                        "others need is not part of it; use --network deny");
   }
   Backend& backend = HostBackend();
+  std::unique_ptr<Groundwork> groundwork = backend.Begin(config.namespaces);
   LEASH_ASSIGN_OR_RETURN(WorkingDir scratch, WorkingDir::Create());
   HostFacts host = HostFactsOfProcess(backend.Profile());
   host.scratch_dir = scratch.path();
   LEASH_ASSIGN_OR_RETURN(Plan plan, MakePlan(config, denies_all, host));
   std::string canary(base::ParentOf(scratch.path()));
   if (Decide(plan, canary) != Access::kNone) canary.clear();
-  LEASH_ASSIGN_OR_RETURN(std::unique_ptr<PreparedSandbox> prepared, backend.Prepare(plan, scratch.id(), canary));
+  LEASH_ASSIGN_OR_RETURN(std::unique_ptr<PreparedSandbox> prepared,
+                         backend.Prepare(plan, scratch.id(), canary, std::move(groundwork)));
   std::unique_ptr<Guard> guard;
   if (const std::vector<std::string> unguarded = prepared->Unguarded(); !unguarded.empty()) {
     LEASH_ASSIGN_OR_RETURN(

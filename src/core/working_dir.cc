@@ -156,6 +156,11 @@ void WorkingDir::KeepEvidence() {
   if (rep_ != nullptr) rep_->keep_evidence = true;
 }
 
+void WorkingDir::RemoveIfEmpty() {
+  if (rep_ == nullptr || rep_->keep_evidence || ::unlinkat(rep_->outer.get(), kWork, AT_REMOVEDIR) != 0) return;
+  if (::unlinkat(rep_->root.get(), rep_->name.c_str(), AT_REMOVEDIR) == 0) rep_.reset();
+}
+
 absl::Status WorkingDir::Remove() {
   const std::unique_ptr<Rep> rep = std::move(rep_);
   if (rep == nullptr || !rep->outer) return absl::OkStatus();

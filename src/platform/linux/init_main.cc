@@ -98,21 +98,24 @@ bool Receive(int socket, Message& message) {
   return true;
 }
 
-// Who does not listen any more is not told.
-void Send(int socket, const Answer& answer, int attached = -1) {
+// Who does not listen any more is not told. Descriptors are attached as far as there are any.
+void Send(int socket, const Answer& answer, int first = -1, int second = -1) {
   iovec body = {const_cast<Answer*>(&answer), sizeof(answer)};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {};
   msghdr header = {};
   header.msg_iov = &body;
   header.msg_iovlen = 1;
-  if (attached >= 0) {
+  if (first >= 0) {
+    const std::size_t size = (second >= 0 ? 2 : 1) * sizeof(int);
     header.msg_control = control;
-    header.msg_controllen = sizeof(control);
+    header.msg_controllen = CMSG_SPACE(size);
     cmsghdr* rights = CMSG_FIRSTHDR(&header);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof(int));
-    *reinterpret_cast<int*>(CMSG_DATA(rights)) = attached;
+    rights->cmsg_len = CMSG_LEN(size);
+    auto* attached = reinterpret_cast<int*>(CMSG_DATA(rights));
+    attached[0] = first;
+    if (second >= 0) attached[1] = second;
   }
   Sys(SYS_sendmsg, socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -138,7 +141,7 @@ Running* FreeSlot() {
 alignas(64) char child_stack[32 * 1024];
 
 // clone(2) with CLONE_VM, which returns twice on two stacks and so cannot be a mere function call.
-long CloneOnStack(unsigned long flags, void* stack, int (*function)(void*), void* argument) {
+long CloneOnStack(unsigned long flags, void* stack, int* pidfd, int (*function)(void*), void* argument) {
 #if defined(__x86_64__)
   long result;
   auto* top = static_cast<void**>(stack);
@@ -157,14 +160,14 @@ long CloneOnStack(unsigned long flags, void* stack, int (*function)(void*), void
       "ud2\n"
       "1:"
       : "=a"(result)
-      : "a"(SYS_clone), "D"(flags), "S"(top), "d"(0), "r"(r10), "r"(r8)
+      : "a"(SYS_clone), "D"(flags), "S"(top), "d"(pidfd), "r"(r10), "r"(r8)
       : "rcx", "r11", "memory");
   return result;
 #elif defined(__aarch64__)
   register long x8 asm("x8") = SYS_clone;
   register long x0 asm("x0") = static_cast<long>(flags);
   register long x1 asm("x1") = reinterpret_cast<long>(stack);
-  register long x2 asm("x2") = 0;
+  register long x2 asm("x2") = reinterpret_cast<long>(pidfd);
   register long x3 asm("x3") = 0;
   register long x4 asm("x4") = 0;
   register long x9 asm("x9") = reinterpret_cast<long>(function);
@@ -288,8 +291,9 @@ class Init {
     LaunchOrder order;
     int terminal = -1;
     if (!Prepare(message, arena, order, terminal, answer)) return Send(answers, answer);
-    const long pid =
-        CloneOnStack(CLONE_VM | CLONE_VFORK | SIGCHLD, child_stack + sizeof(child_stack), &RunLaunchChild, &order);
+    int pidfd = -1;
+    const long pid = CloneOnStack(CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, child_stack + sizeof(child_stack),
+                                  &pidfd, &RunLaunchChild, &order);
     if (pid < 0 || order.failed_stage != LaunchStage::kNone) {
       answer.stage = static_cast<int>(order.failed_stage);
       answer.error = pid < 0 ? static_cast<int>(-pid) : order.failed_errno;
@@ -299,8 +303,9 @@ class Init {
       *slot = {pid, answers, message.request.command};
       message.fds[1] = -1;  // stays open until the end is told
       answer.kind = AnswerKind::kStarted;
-      Send(answers, answer, terminal);
+      Send(answers, answer, pidfd, terminal);
     }
+    if (pidfd >= 0) Sys(SYS_close, pidfd);
     if (terminal >= 0) Sys(SYS_close, terminal);
   }
 
@@ -331,7 +336,6 @@ class Init {
     order.drop_capabilities = true;
     order.die_with_parent = false;
     order.parent = static_cast<pid_t>(Sys(SYS_getpid));
-    order.announce = message.fds[1];
     order.signals_scoped = order_->landlock_scoped != 0;
     order.sockets_refused = order_->sockets_refused;
     return true;

@@ -182,14 +182,19 @@ absl::Status InitProcess::Send(wire::RequestKind kind, std::uint64_t command, st
 }
 
 absl::StatusOr<wire::Answer> InitProcess::ReceiveAnswer() const {
-  LEASH_ASSIGN_OR_RETURN(const Received received, ReceiveFrom(control_.get(), true));
+  Received received;
+  LEASH_RETURN_IF_ERROR(ReceiveFrom(control_.get(), true, received).status());
   return received.answer;
+}
+
+// The kernel ends whatever else is in the namespace before its pid 1 is gone.
+void InitProcess::BeginKill() const {
+  if (pidfd_) (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
 absl::Status InitProcess::Kill() {
   if (!pidfd_) return absl::OkStatus();
-  // The kernel ends whatever else is in the namespace before its pid 1 is gone.
-  (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  BeginKill();
   siginfo_t info = {};
   while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | __WALL) != 0) {
     if (errno == EINTR) continue;
@@ -199,10 +204,9 @@ absl::Status InitProcess::Kill() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Received> ReceiveFrom(int socket, bool wait) {
-  Received received;
+absl::StatusOr<bool> ReceiveFrom(int socket, bool wait, Received& received) {
   iovec body = {&received.answer, sizeof(received.answer)};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(ucred))] = {};
+  alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {};
   msghdr header = {};
   header.msg_iov = &body;
   header.msg_iovlen = 1;
@@ -212,25 +216,17 @@ absl::StatusOr<Received> ReceiveFrom(int socket, bool wait) {
   do {
     size = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
   } while (size < 0 && errno == EINTR);
-  if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return received;
-  for (cmsghdr* part = size > 0 ? CMSG_FIRSTHDR(&header) : nullptr; part != nullptr;
-       part = CMSG_NXTHDR(&header, part)) {
-    if (part->cmsg_level != SOL_SOCKET) continue;
-    if (part->cmsg_type == SCM_RIGHTS) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(part), sizeof(fd));
-      received.descriptor.reset(fd);
-    } else if (part->cmsg_type == SCM_CREDENTIALS) {
-      ucred sender = {};
-      std::memcpy(&sender, CMSG_DATA(part), sizeof(sender));
-      received.sender = sender.pid;
-    }
-  }
-  received.kind = size == 1 ? Received::Kind::kAnnouncement : Received::Kind::kAnswer;
-  if (size != 1 && size != static_cast<ssize_t>(sizeof(received.answer))) {
+  if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
+  if (size != static_cast<ssize_t>(sizeof(received.answer))) {
     return base::Error(ErrorCode::kClosed, "the sandbox's init process has ended");
   }
-  return received;
+  const cmsghdr* rights = CMSG_FIRSTHDR(&header);
+  if (rights == nullptr || rights->cmsg_type != SCM_RIGHTS) return true;
+  std::array<int, 2> attached = {-1, -1};
+  std::memcpy(attached.data(), CMSG_DATA(rights), rights->cmsg_len - CMSG_LEN(0));
+  received.command.reset(attached[0]);
+  received.terminal.reset(attached[1]);
+  return true;
 }
 
 absl::StatusOr<std::pair<base::UniqueFd, base::UniqueFd>> AnswerSocket() {
@@ -238,13 +234,7 @@ absl::StatusOr<std::pair<base::UniqueFd, base::UniqueFd>> AnswerSocket() {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
     return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot make a socket for the command");
   }
-  base::UniqueFd ours(pair[0]);
-  base::UniqueFd theirs(pair[1]);
-  const int on = 1;
-  if (::setsockopt(ours.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0) {
-    return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot ask for credentials on the command's socket");
-  }
-  return std::pair(std::move(ours), std::move(theirs));
+  return std::pair(base::UniqueFd(pair[0]), base::UniqueFd(pair[1]));
 }
 
 }  // namespace leash::platform

@@ -56,7 +56,8 @@ class InitProcess {
   // The answer to kSetUp. Blocks.
   absl::StatusOr<wire::Answer> ReceiveAnswer() const;
 
-  // SIGKILL, and waits until all is gone.
+  // SIGKILL; Kill() also waits until all is gone.
+  void BeginKill() const;
   absl::Status Kill();
 
   pid_t pid() const { return pid_; }
@@ -71,14 +72,13 @@ class InitProcess {
 };
 
 struct Received {
-  enum class Kind { kNothing, kAnswer, kAnnouncement };
-  Kind kind = Kind::kNothing;
   wire::Answer answer = {};
-  base::UniqueFd descriptor;  // that came with an answer: a terminal's master
-  pid_t sender = 0;           // of an announcement: the new process, as numbered here
+  base::UniqueFd command;   // of kStarted: a pidfd
+  base::UniqueFd terminal;  // of kStarted: a terminal's master, if one was asked for
 };
-// The next message on a command's own socket; with `wait`, never kNothing. Error: the init process has ended.
-absl::StatusOr<Received> ReceiveFrom(int socket, bool wait);
+// The next answer on a command's own socket. False: none yet, which cannot be with `wait`. Error: the init process has
+// ended.
+absl::StatusOr<bool> ReceiveFrom(int socket, bool wait, Received& received);
 
 // A socket for one command's answers: ours, and the one to send along.
 absl::StatusOr<std::pair<base::UniqueFd, base::UniqueFd>> AnswerSocket();

@@ -128,11 +128,17 @@ class Builder {
     attributes.propagation = MS_PRIVATE;
     long error = Sys(SYS_mount_setattr, tree, "", kEmptyPath | kRecursive, &attributes, sizeof(attributes));
     if (error >= 0) error = Make(step);
-    if (error < 0) return error;
+    if (error >= 0) error = MoveTo(step, tree);
+    return error < 0 ? error : AddRule(tree, step.rights);
+  }
+
+  long MoveTo(const MountStep& step, long tree) {
+    if ((step.flags & wire::kOwnTarget) != 0) {
+      return Sys(SYS_move_mount, tree, "", AT_FDCWD, Text(step.target), MOVE_MOUNT_F_EMPTY_PATH);
+    }
     const Fd target(OpenPath(AT_FDCWD, Text(step.target)));
     if (target.get() < 0) return target.get();
-    error = Sys(SYS_move_mount, tree, "", target.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
-    return error < 0 ? error : AddRule(tree, step.rights);
+    return Sys(SYS_move_mount, tree, "", target.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
   }
 
   long Clone(long directory, const char* path, int flags) {

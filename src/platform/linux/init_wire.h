@@ -52,6 +52,7 @@ enum MountFlags : std::uint16_t {
   kMakeDirectory = 1,  // `target` does not exist yet
   kMakeFile = 2,
   kMayBeMissing = 4,  // no error when `source` does not exist
+  kOwnTarget = 8,     // the way to `target` is the sandbox's own all along, so nobody can have put a link on it
 };
 
 struct MountStep {
@@ -98,7 +99,7 @@ enum class SetUpStage : std::int32_t { kNone, kUnshare, kRoot, kStep, kPivot, kR
 enum class AnswerKind : std::uint32_t {
   kReady,    // of kSetUp
   kRefused,  // of kSetUp: stage, error, step
-  kStarted,  // of kSpawn; with a terminal, its master is attached
+  kStarted,  // of kSpawn: [a pidfd of the command, with a terminal its master]
   kFailed,   // of kSpawn: stage, error
   kEnded,    // of kSpawn, the last: how
 };

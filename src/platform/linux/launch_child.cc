@@ -88,7 +88,6 @@ int RunLaunchChild(void* argument) {
   if (order->die_with_parent) Sys(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   // The parent may have died before that took effect.
   if (Sys(SYS_getppid) != order->parent) Fail(order, LaunchStage::kParentDied, 0);
-  if (order->announce >= 0) Must(order, LaunchStage::kSession, Sys(SYS_write, order->announce, "", 1));
 
   if (order->new_session) Must(order, LaunchStage::kSession, Sys(SYS_setsid));
   if (order->terminal >= 0) TakeTerminal(order);

@@ -56,9 +56,6 @@ struct LaunchOrder {
   // Ends with its parent (PR_SET_PDEATHSIG). Not needed where the parent is the init process of a namespace.
   bool die_with_parent = true;
   pid_t parent = 0;
-  // A descriptor that is told of the new process before it is confined, or -1: the message's credentials tell its
-  // number in the reader's namespace (unix(7), SCM_CREDENTIALS).
-  int announce = -1;
   // The self-test: an existing file that must not open, and whether signals to the parent must be refused.
   const char* canary = nullptr;
   bool signals_scoped = false;

@@ -19,15 +19,26 @@
 namespace leash::platform {
 namespace {
 
+struct InitGroundwork final : core::Groundwork {
+  explicit InitGroundwork(absl::StatusOr<std::unique_ptr<InitProcess>> started) : init(std::move(started)) {}
+  absl::StatusOr<std::unique_ptr<InitProcess>> init;
+};
+
 class LinuxBackend final : public core::Backend {
  public:
   const core::PlatformProfile& Profile() const override { return LinuxProfile(); }
 
-  absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> Prepare(const core::Plan& plan, std::uint64_t id,
-                                                                 const std::string& canary) override {
-    if (plan.namespaces == Namespaces::kOff) return PrepareLandlockSandbox(plan, id, canary);
+  std::unique_ptr<core::Groundwork> Begin(Namespaces namespaces) override {
+    if (namespaces == Namespaces::kOff) return nullptr;
+    return std::make_unique<InitGroundwork>(InitProcess::Start());
+  }
+
+  absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> Prepare(
+      const core::Plan& plan, std::uint64_t id, const std::string& canary,
+      std::unique_ptr<core::Groundwork> groundwork) override {
+    if (groundwork == nullptr) return PrepareLandlockSandbox(plan, id, canary);
+    absl::StatusOr<std::unique_ptr<InitProcess>>& init = static_cast<InitGroundwork&>(*groundwork).init;
     bool refused = true;
-    absl::StatusOr<std::unique_ptr<InitProcess>> init = InitProcess::Start();
     absl::Status reason = init.status();
     if (init.ok()) {
       auto sandbox = PrepareNamespaceSandbox(plan, id, *std::move(init), refused);

@@ -110,7 +110,10 @@ class Planner {
     Mount& mount = Add(MountKind::kBind, path);
     const bool directory = type == FileType::kDirectory;
     mount.source = path;
-    if (!standing.attached && path != "/") mount.flags = directory ? wire::kMakeDirectory : wire::kMakeFile;
+    if (!standing.attached && path != "/") {
+      mount.flags = directory ? wire::kMakeDirectory : wire::kMakeFile;
+      if (!below_cover_) mount.flags |= wire::kOwnTarget;
+    }
     const bool devices = standing.device || base::IsAtOrBelow(path, "/dev");
     mount.attributes = devices ? MOUNT_ATTR_NOSUID : kNoDevices;
     if (!Includes(standing.access, Access::kReadWrite)) mount.attributes |= MOUNT_ATTR_RDONLY;
@@ -141,6 +144,7 @@ class Planner {
       nodes = nodes.subspan(1);
       if (node.rule != nullptr) {
         ruled = true;
+        if (!type.has_value()) type = node.rule->type;
         explicitly = node.rule->kind == RuleKind::kGrant;
         here.access = node.rule->access;
         here.device = node.rule->device;
@@ -153,7 +157,7 @@ class Planner {
       }
     }
     if (const Own own = OwnAt(path); own != Own::kNothing && MakeOwn(own, nodes, path, here, explicitly)) return;
-    if (here.access == Access::kNone) return VisitClosed(nodes, path, here, above);
+    if (here.access == Access::kNone) return VisitClosed(nodes, path, here, above, type);
     if (!type.has_value()) type = files_.TypeOf(path);
     if (!type.has_value()) {
       if (!above.attached || !Includes(above.access, Access::kReadWrite)) return;
@@ -203,14 +207,15 @@ class Planner {
     Attach(path, here, *type);
   }
 
-  void VisitClosed(Nodes nodes, const std::string& path, Standing here, const Standing& above) {
+  void VisitClosed(Nodes nodes, const std::string& path, Standing here, const Standing& above,
+                   std::optional<FileType> type) {
     const bool open_below = AnyOpen(nodes);
     if (!above.attached) {
       if (!open_below && path != "/") return;
       if (path != "/") Add(MountKind::kDirectory, path);
       return VisitBelow(nodes, path, here);
     }
-    const std::optional<FileType> type = files_.TypeOf(path);
+    if (!type.has_value()) type = files_.TypeOf(path);
     if (!type.has_value()) {
       if (Includes(above.access, Access::kReadWrite)) result_.unguarded.push_back(path);
       return;
@@ -227,7 +232,9 @@ class Planner {
     // Filled by what follows, and closed to writing by Landlock.
     Add(MountKind::kTmpfs, path).attributes = kNoDevices | MOUNT_ATTR_NOEXEC;
     here.attached = false;
+    const bool outer = std::exchange(below_cover_, true);
     VisitBelow(nodes, path, here);
+    below_cover_ = outer;
   }
 
   // Calls `visit` with each name directly below `path` and the nodes at and below it.
@@ -341,6 +348,7 @@ class Planner {
   const base::FileSystem& files_;
   std::vector<Node> nodes_;
   std::vector<Node> kept_;
+  bool below_cover_ = false;  // the way leads through a directory of the host's
   MountPlan result_;
 };
 

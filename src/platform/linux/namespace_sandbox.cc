@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <fstream>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,18 +32,32 @@ using wire::SetUpStage;
 
 class NamespaceProcess final : public core::Process {
  public:
-  NamespaceProcess(std::shared_ptr<InitProcess> init, std::uint64_t number, pid_t pid, base::UniqueFd answers,
-                   Mark mark)
-      : init_(std::move(init)), number_(number), pid_(pid), answers_(std::move(answers)), mark_(mark) {}
+  NamespaceProcess(std::shared_ptr<InitProcess> init, std::uint64_t number, base::UniqueFd command,
+                   base::UniqueFd answers, Mark mark)
+      : init_(std::move(init)),
+        number_(number),
+        command_(std::move(command)),
+        answers_(std::move(answers)),
+        mark_(mark) {}
 
-  pid_t Pid() const override { return pid_; }
+  // Asked for seldom, and so looked up when it is (pidfd_open(2): the line "Pid:" of the descriptor's information).
+  pid_t Pid() const override {
+    std::ifstream information(fmt::format("/proc/self/fdinfo/{}", command_.get()));
+    std::string name;
+    pid_t pid = -1;
+    while (information >> name) {
+      if (name == "Pid:" && information >> pid) break;
+    }
+    return pid;
+  }
   int EndFd() const override { return answers_.get(); }
 
   absl::StatusOr<std::optional<core::ProcessEnd>> TryWait() override {
-    const absl::StatusOr<Received> received = ReceiveFrom(answers_.get(), false);
-    if (!received.ok()) return base::Error(ErrorCode::kClosed, "the sandbox was closed while the command ran");
-    if (received->kind != Received::Kind::kAnswer) return std::optional<core::ProcessEnd>();
-    const wire::Answer& answer = received->answer;
+    Received received;
+    const absl::StatusOr<bool> ended = ReceiveFrom(answers_.get(), false, received);
+    if (!ended.ok()) return base::Error(ErrorCode::kClosed, "the sandbox was closed while the command ran");
+    if (!*ended) return std::optional<core::ProcessEnd>();
+    const wire::Answer& answer = received.answer;
     core::ProcessEnd end;
     const int status = answer.wait_status;
     end.status = WIFEXITED(status) ? ExitStatus::Exited(WEXITSTATUS(status)) : ExitStatus::Signaled(WTERMSIG(status));
@@ -59,7 +74,7 @@ class NamespaceProcess final : public core::Process {
  private:
   const std::shared_ptr<InitProcess> init_;
   const std::uint64_t number_;
-  const pid_t pid_;
+  const base::UniqueFd command_;
   const base::UniqueFd answers_;
   const Mark mark_;
 };
@@ -103,23 +118,18 @@ class NamespaceSandbox final : public core::PreparedSandbox {
     LEASH_RETURN_IF_ERROR(init_->Send(RequestKind::kSpawn, number, arena.bytes(), descriptors, streams));
     sockets.second.reset();  // so that the end of the init process is seen
 
-    pid_t pid = 0;
-    while (true) {
-      LEASH_ASSIGN_OR_RETURN(Received received, ReceiveFrom(sockets.first.get(), true));
-      if (received.kind == Received::Kind::kAnnouncement) {
-        pid = received.sender;
-        continue;
-      }
-      if (received.answer.kind != AnswerKind::kStarted) {
-        return LaunchError(static_cast<LaunchStage>(received.answer.stage), received.answer.error, request.program);
-      }
-      if (request.terminal != nullptr) *request.terminal = std::move(received.descriptor);
-      break;
+    Received received;
+    LEASH_RETURN_IF_ERROR(ReceiveFrom(sockets.first.get(), true, received).status());
+    if (received.answer.kind != AnswerKind::kStarted) {
+      return LaunchError(static_cast<LaunchStage>(received.answer.stage), received.answer.error, request.program);
     }
-    base::Log(base::LogLevel::kInfo, "started {} as process {}", request.program, pid);
-    return std::make_unique<NamespaceProcess>(init_, number, pid, std::move(sockets.first), mark);
+    if (request.terminal != nullptr) *request.terminal = std::move(received.terminal);
+    base::Log(base::LogLevel::kInfo, "started {}", request.program);
+    return std::make_unique<NamespaceProcess>(init_, number, std::move(received.command), std::move(sockets.first),
+                                              mark);
   }
 
+  void BeginKillAll() override { init_->BeginKill(); }
   absl::Status KillAll() override { return init_->Kill(); }
   bool UsesNamespaces() const override { return true; }
   std::vector<std::string> Unguarded() const override { return unguarded_; }
