@@ -208,7 +208,7 @@ class Builder {
       case MountKind::kPrivate:
         return Private(step);
       case MountKind::kTmpfs:
-        return New(step, "tmpfs", "mode", "0755");
+        return New(step, "tmpfs", "mode", step.mode == 01777 ? "1777" : "0755");
       case MountKind::kProc:
         return New(step, "proc", nullptr, nullptr);
       case MountKind::kDevpts:

@@ -41,7 +41,7 @@ enum class MountKind : std::uint16_t {
   kSymlink,        // makes `target`, which leads to `source`
   kBind,           // attaches the host's `source` and what is mounted below it
   kPrivate,        // makes a directory that may be written
-  kTmpfs,          // covers `target` with a new file system, for later steps to fill
+  kTmpfs,          // covers `target` with a new file system of its `mode`, for later steps to fill
   kProc,           // the process-id namespace's own
   kDevpts,         // a set of terminals of its own
   kMaskDirectory,  // covers `target` with an empty directory

@@ -282,6 +282,13 @@ class Planner {
 
   // False: there is the host's instead.
   bool MakeOwn(Own own, Nodes nodes, const std::string& path, const Standing& here, bool explicitly) {
+    const bool outer = std::exchange(below_cover_, below_cover_ || here.attached);
+    const bool made = FillOwn(own, nodes, path, here, explicitly);
+    below_cover_ = outer;
+    return made;
+  }
+
+  bool FillOwn(Own own, Nodes nodes, const std::string& path, const Standing& here, bool explicitly) {
     const bool open = here.access != Access::kNone;
     if (own != Own::kProc && own != Own::kPts && (open && (explicitly || here.attached))) return false;
     if (here.attached && !files_.TypeOf(path).has_value()) return true;
@@ -312,7 +319,7 @@ class Planner {
       }
       case Own::kTmp:
       case Own::kShm: {
-        Mount& mount = Add(MountKind::kPrivate, path);
+        Mount& mount = Add(here.attached ? MountKind::kTmpfs : MountKind::kPrivate, path);
         mount.flags = make;
         mount.mode = 01777;
         mount.attributes = kNoDevices | MOUNT_ATTR_NOEXEC;
@@ -320,10 +327,15 @@ class Planner {
         break;
       }
       case Own::kRun:
-        Add(MountKind::kDirectory, path);
-        break;
       case Own::kDev:
-        Add(MountKind::kDirectory, path);
+        if (here.attached) {
+          Mount& mount = Add(MountKind::kTmpfs, path);
+          mount.attributes = kNoDevices | MOUNT_ATTR_NOEXEC;
+          mount.rights = Rights(Access::kRead, false, true);
+        } else {
+          Add(MountKind::kDirectory, path);
+        }
+        if (own == Own::kRun) break;
         AddLink("/dev/fd", "/proc/self/fd");
         AddLink("/dev/stdin", "/proc/self/fd/0");
         AddLink("/dev/stdout", "/proc/self/fd/1");

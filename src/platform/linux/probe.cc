@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -26,8 +27,10 @@
 #include "base/unique_fd.h"
 #include "fmt/format.h"
 #include "leash/working_dir.h"
+#include "platform/linux/init_process.h"
 #include "platform/linux/landlock.h"
 #include "platform/linux/landlock_uapi.h"
+#include "platform/linux/namespace_sandbox.h"
 #include "platform/linux/seccomp_filter.h"
 
 namespace leash::platform {
@@ -234,6 +237,24 @@ Mechanism ProbeCloseRange() {
                 "open before, closed after");
 }
 
+// Makes a whole sandbox with nothing of the host's in it: what an administrator forbids may be any part of that.
+Mechanism ProbeNamespaces() {
+  Mechanism mechanism{"namespaces", false, false, "",
+                      "closed paths, processes and sockets do not exist inside; without them they are refused one by "
+                      "one, and metadata can be seen"};
+  core::Plan plan;
+  plan.start_dir = "/";
+  plan.accept_degraded_kernel = true;
+  absl::StatusOr<std::unique_ptr<InitProcess>> init = InitProcess::Start();
+  absl::Status status = init.status();
+  bool refused = false;
+  if (init.ok()) status = PrepareNamespaceSandbox(plan, 1, *std::move(init), refused).status();
+  mechanism.available = status.ok();
+  mechanism.detail = status.ok() ? "made: mount, pid, net, ipc, uts and cgroup, with a mount tree and /proc of its own"
+                                 : std::string(status.message());
+  return mechanism;
+}
+
 }  // namespace
 
 std::vector<Mechanism> ProbeLinux() {
@@ -262,9 +283,7 @@ std::vector<Mechanism> ProbeLinux() {
                             return errno == EINVAL ? kHeld : kNotSwitched;
                           }),
                           "answers"));
-  result.push_back(Report("namespaces.user", false, "private /tmp, /proc and network: not used by this version",
-                          InChild([] { return ::unshare(CLONE_NEWUSER) == 0 ? kHeld : kNotSwitched; }),
-                          "one was made"));
+  result.push_back(ProbeNamespaces());
   return result;
 }
 
