@@ -56,9 +56,17 @@ class PreparedSandbox {
  public:
   virtual ~PreparedSandbox() = default;
   virtual absl::StatusOr<std::unique_ptr<Process>> Spawn(const SpawnRequest& request) = 0;
-  // SIGKILL to everything that was started here and its descendants; returns when none is left.
+  // SIGKILL to everything that was started here and its descendants; returns when none is left, and when what the
+  // sandbox had of the machine's is given back. Nothing is started after it.
   virtual absl::Status KillAll() = 0;
   virtual bool UsesNamespaces() const = 0;
+};
+
+// How one limit of a plan would be held on this machine.
+struct LimitNote {
+  Limit limit;
+  bool held = true;
+  std::string by;  // the mechanism and what it counts; when it is not held: why, and what the user can do
 };
 
 // A group of system calls that a command may not make.
@@ -76,12 +84,14 @@ class Backend {
   // read and the plan does not open, or empty: each command proves on it that its confinement works.
   virtual absl::StatusOr<std::unique_ptr<PreparedSandbox>> Prepare(const Plan& plan, std::uint64_t id,
                                                                    const std::string& canary) = 0;
-  // Ends what a sandbox of that id left behind when its owner died.
+  // Ends what a sandbox of that id left behind when its owner died, and gives back what it had.
   virtual absl::Status KillLeftovers(std::uint64_t id) = 0;
   // See leash::AdoptOrphans and leash::ReapOrphans.
   virtual void AdoptOrphans() = 0;
   virtual void ReapOrphans(pid_t except) = 0;
   virtual std::vector<Mechanism> Probe() = 0;
+  // One note a limit that is set. Changes nothing.
+  virtual std::vector<LimitNote> LimitNotes(const Plan& plan) = 0;
   virtual std::vector<SystemCallNote> SystemCallNotes(const Plan& plan) = 0;
 };
 

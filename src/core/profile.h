@@ -45,6 +45,8 @@ struct PlatformProfile {
   std::span<const TierPath> permissive;  // permissive alone
   std::span<const ProtectedPath> protections;
   std::span<const DevicePath> devices;
+  // Where limits on memory and processes can be lifted: closed while a sandbox has such a limit.
+  std::span<const std::string_view> limit_controls;
   std::string_view search_path;                         // PATH of the commands
   std::span<const std::string_view> environment_names;  // handed on from the caller; "LC_*" style prefixes allowed
   bool has_consent_prompts = false;                     // TCC on macOS

@@ -32,8 +32,14 @@ using wire::SetUpStage;
 class NamespaceProcess final : public core::Process {
  public:
   NamespaceProcess(std::shared_ptr<InitProcess> init, std::uint64_t number, pid_t pid, base::UniqueFd answers,
-                   Mark mark)
-      : init_(std::move(init)), number_(number), pid_(pid), answers_(std::move(answers)), mark_(mark) {}
+                   Mark mark, std::shared_ptr<HeldLimits> limits, const CgroupEvents& before)
+      : init_(std::move(init)),
+        number_(number),
+        pid_(pid),
+        answers_(std::move(answers)),
+        mark_(mark),
+        limits_(std::move(limits)),
+        before_(before) {}
 
   pid_t Pid() const override { return pid_; }
   int EndFd() const override { return answers_.get(); }
@@ -49,12 +55,16 @@ class NamespaceProcess final : public core::Process {
     end.usage.user_time = absl::Microseconds(answer.user_microseconds);
     end.usage.system_time = absl::Microseconds(answer.system_microseconds);
     end.usage.peak_memory_bytes = answer.peak_memory_kib * 1024;
+    limits_->Account(before_, end.status, killed_, end.usage);
     return std::optional<core::ProcessEnd>(end);
   }
 
   absl::Status Signal(int signal) override { return init_->Send(RequestKind::kSignal, number_, {}, {}, 0, signal); }
 
-  absl::Status KillTree() override { return KillMarked(mark_, kKillPatience); }
+  absl::Status KillTree() override {
+    killed_ = true;
+    return KillMarked(mark_, kKillPatience);
+  }
 
  private:
   const std::shared_ptr<InitProcess> init_;
@@ -62,6 +72,9 @@ class NamespaceProcess final : public core::Process {
   const pid_t pid_;
   const base::UniqueFd answers_;
   const Mark mark_;
+  const std::shared_ptr<HeldLimits> limits_;
+  const CgroupEvents before_;
+  std::atomic<bool> killed_ = false;
 };
 
 wire::Offset AddTable(ArenaBuilder& arena, const std::vector<std::string>& strings) {
@@ -73,13 +86,15 @@ wire::Offset AddTable(ArenaBuilder& arena, const std::vector<std::string>& strin
 
 class NamespaceSandbox final : public core::PreparedSandbox {
  public:
-  NamespaceSandbox(core::Plan plan, std::uint64_t id, std::unique_ptr<InitProcess> init)
-      : plan_(std::move(plan)), id_(id), init_(std::move(init)) {}
+  NamespaceSandbox(core::Plan plan, std::uint64_t id, std::shared_ptr<HeldLimits> limits,
+                   std::unique_ptr<InitProcess> init)
+      : plan_(std::move(plan)), id_(id), limits_(std::move(limits)), init_(std::move(init)) {}
 
   absl::StatusOr<std::unique_ptr<core::Process>> Spawn(const core::SpawnRequest& request) override {
     const std::uint64_t number = next_number_.fetch_add(1, std::memory_order_relaxed);
     const Mark mark = Mark::OfCommand(id_, number);
-    LEASH_ASSIGN_OR_RETURN(const std::vector<LimitValue> limits, LimitsFor(plan_.limits, mark.value()));
+    LEASH_ASSIGN_OR_RETURN(const std::vector<LimitValue> limits, limits_->ForCommand(mark.value(), true));
+    const CgroupEvents before = limits_->Events();
 
     wire::SpawnOrder order = {};
     ArenaBuilder arena(sizeof(order));
@@ -116,16 +131,20 @@ class NamespaceSandbox final : public core::PreparedSandbox {
       break;
     }
     base::Log(base::LogLevel::kInfo, "started {} as process {}", request.program, pid);
-    return std::make_unique<NamespaceProcess>(init_, number, pid, std::move(sockets.first), mark);
+    return std::make_unique<NamespaceProcess>(init_, number, pid, std::move(sockets.first), mark, limits_, before);
   }
 
-  absl::Status KillAll() override { return init_->Kill(); }
+  absl::Status KillAll() override {
+    LEASH_RETURN_IF_ERROR(init_->Kill());
+    return limits_->Remove();
+  }
   bool UsesNamespaces() const override { return true; }
 
  private:
   const core::Plan plan_;
   const std::uint64_t id_;
-  const std::shared_ptr<InitProcess> init_;
+  const std::shared_ptr<HeldLimits> limits_;
+  const std::shared_ptr<InitProcess> init_;  // ends before the limits do
   std::atomic<std::uint64_t> next_number_ = 0;
 };
 
@@ -203,6 +222,7 @@ absl::Status SetUpError(const wire::Answer& answer, const MountPlan& mounts, boo
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(const core::Plan& plan, std::uint64_t id,
+                                                                               std::shared_ptr<HeldLimits> limits,
                                                                                std::unique_ptr<InitProcess> init,
                                                                                bool& refused) {
   refused = false;
@@ -211,10 +231,14 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(c
   const MountPlan mounts = PlanMounts(plan, features, base::HostFileSystem());
   ArenaBuilder arena(sizeof(wire::SetUpOrder));
   FillSetUp(plan, features, mounts, arena);
-  LEASH_RETURN_IF_ERROR(init->Send(RequestKind::kSetUp, 0, arena.bytes(), {}));
+  std::vector<int> control_groups;
+  for (const int entry : limits->EntryDescriptors()) {
+    if (entry >= 0) control_groups.push_back(entry);
+  }
+  LEASH_RETURN_IF_ERROR(init->Send(RequestKind::kSetUp, 0, arena.bytes(), control_groups));
   LEASH_ASSIGN_OR_RETURN(const wire::Answer answer, init->ReceiveAnswer());
   if (answer.kind != AnswerKind::kReady) return SetUpError(answer, mounts, refused);
-  return std::make_unique<NamespaceSandbox>(plan, id, std::move(init));
+  return std::make_unique<NamespaceSandbox>(plan, id, std::move(limits), std::move(init));
 }
 
 }  // namespace leash::platform

@@ -14,10 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -26,8 +28,10 @@
 #include "base/unique_fd.h"
 #include "fmt/format.h"
 #include "leash/working_dir.h"
+#include "platform/linux/cgroup_place.h"
 #include "platform/linux/landlock.h"
 #include "platform/linux/landlock_uapi.h"
+#include "platform/linux/sandbox_cgroup.h"
 #include "platform/linux/seccomp_filter.h"
 
 namespace leash::platform {
@@ -234,6 +238,47 @@ Mechanism ProbeCloseRange() {
                 "open before, closed after");
 }
 
+// One line of mountinfo a file system: those of one version of control groups.
+CgroupFacts OfVersion(const CgroupFacts& facts, int version) {
+  CgroupFacts result{"", facts.own};
+  std::istringstream lines(facts.mounts);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(version == 2 ? " - cgroup2 " : " - cgroup ") != std::string::npos) result.mounts += line + "\n";
+  }
+  return result;
+}
+
+// Makes a group and puts a process into it. A limit of one process refuses that process a child.
+Mechanism ProbeCgroup(const char* name, int version, bool memory, bool pids, const char* purpose) {
+  Mechanism mechanism{name, false, false, "", purpose};
+  const CgroupPlaces found = FindCgroupPlaces(OfVersion(CgroupFactsOfProcess(), version), memory, pids);
+  mechanism.detail = found.why_not;
+  if (!found.why_not.empty()) return mechanism;
+  const auto group = SandboxCgroup::Make(found.places, base::RandomU64(), std::uint64_t{1} << 30, 1);
+  if (!group.ok()) {
+    mechanism.detail = std::string(group.status().message());
+    return mechanism;
+  }
+  const auto make_child = [] {
+    const long child = ::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    if (child == 0) ::_exit(0);
+    return child;
+  };
+  const std::array<int, 2> entries = (*group)->EntryDescriptors();
+  const Outcome outcome = InChild([&] {
+    if (make_child() < 0) return kNoControl;
+    while (::waitpid(-1, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    for (const int entry : entries) {
+      if (entry >= 0 && ::write(entry, "0", 1) != 1) return kNotSwitched;
+    }
+    return !pids || (make_child() < 0 && errno == EAGAIN) ? kHeld : kNotHeld;
+  });
+  return Report(name, false, purpose, outcome,
+                fmt::format("in {}: {}", found.places.front().directory,
+                            pids ? "a child allowed before, refused after" : "a limit set, a process put under it"));
+}
+
 }  // namespace
 
 std::vector<Mechanism> ProbeLinux() {
@@ -262,6 +307,13 @@ std::vector<Mechanism> ProbeLinux() {
                             return errno == EINVAL ? kHeld : kNotSwitched;
                           }),
                           "answers"));
+  result.push_back(ProbeCgroup("cgroup.v2", 2, true, true, "limits on memory and processes of a whole sandbox"));
+  result.push_back(ProbeCgroup("cgroup.v1.memory", 1, true, false,
+                               "a limit on memory of a whole sandbox, where version 2 does not give it; else only of "
+                               "each process (RLIMIT_DATA)"));
+  result.push_back(ProbeCgroup("cgroup.v1.pids", 1, false, true,
+                               "a limit on processes of a whole sandbox, where version 2 does not give it; else "
+                               "RLIMIT_NPROC, which does not hold for root"));
   result.push_back(Report("namespaces.user", false, "private /tmp, /proc and network: not used by this version",
                           InChild([] { return ::unshare(CLONE_NEWUSER) == 0 ? kHeld : kNotSwitched; }),
                           "one was made"));
