@@ -133,6 +133,7 @@ absl::Status SandboxCgroup::Add(const CgroupPlace& place, std::uint64_t id, std:
     return base::ErrnoError(ErrorCode::kNotEnforced, errno, fmt::format("cannot make the control group {}", directory));
   }
   Group& group = groups_.emplace_back(Group{place, std::move(directory), {}});
+  base::Log(base::LogLevel::kInfo, "made control group {}", group.directory);
   // A threaded group holds no limit on memory, and takes no process.
   if (place.version == 2 && ReadControl(group.directory + "/cgroup.type").value_or("") != "domain\n") {
     return base::Error(ErrorCode::kNotEnforced,
