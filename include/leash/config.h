@@ -53,6 +53,8 @@ struct SandboxConfig {
   // Variables to set. Beats everything else; a later entry beats an earlier one.
   std::vector<std::pair<std::string, std::string>> env;
   ResourceLimits limits;
+  // See unsafe::BestEffortLimits.
+  bool best_effort_limits = false;
   // See unsafe::AcceptDegradedKernel.
   bool accept_degraded_kernel = false;
 
@@ -99,6 +101,7 @@ class SandboxConfigBuilder {
   }
   SandboxConfigBuilder& Limits(const ResourceLimits& limits) { return config_.limits = limits, *this; }
   SandboxConfigBuilder& Weaken(unsafe::AcceptDegradedKernel) { return config_.accept_degraded_kernel = true, *this; }
+  SandboxConfigBuilder& Weaken(unsafe::BestEffortLimits) { return config_.best_effort_limits = true, *this; }
 
   // Changes the type: the result builds a ConfigFor<M>.
   template <NetworkPolicy M>

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "leash/limits.h"
 
 namespace leash {
 
@@ -49,6 +50,13 @@ struct ResourceUsage {
   absl::Duration user_time;
   absl::Duration system_time;
   std::uint64_t peak_memory_bytes = 0;  // of the largest single process
+  // The limit that ended the command. For Limit::kMemory also when it failed after one of its descendants was ended:
+  // which command of a sandbox the kernel's victim belonged to cannot be told, so of several at once each that failed
+  // is said to be ended by it.
+  std::optional<Limit> ended_by;
+  // New processes and threads that the limit on them refused, in the whole sandbox while the command ran. Known only
+  // where a control group holds that limit.
+  std::uint64_t refused_processes = 0;
 
   bool operator==(const ResourceUsage&) const = default;
 };

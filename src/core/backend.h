@@ -56,13 +56,21 @@ class PreparedSandbox {
  public:
   virtual ~PreparedSandbox() = default;
   virtual absl::StatusOr<std::unique_ptr<Process>> Spawn(const SpawnRequest& request) = 0;
-  // SIGKILL to everything that was started here and its descendants; returns when none is left. BeginKillAll() may be
-  // called before, for the caller to do something else meanwhile.
+  // SIGKILL to everything that was started here and its descendants; returns when none is left, and when what the
+  // sandbox had of the machine's is given back. Nothing is started after it. BeginKillAll() may be called before, for
+  // the caller to do something else meanwhile.
   virtual void BeginKillAll() {}
   virtual absl::Status KillAll() = 0;
   virtual bool UsesNamespaces() const = 0;
   // Paths that a command could change although the plan guards or closes them: the caller must watch them.
   virtual std::vector<std::string> Unguarded() const = 0;
+};
+
+// How one limit of a plan would be held on this machine.
+struct LimitNote {
+  Limit limit;
+  bool held = true;
+  std::string by;  // the mechanism and what it counts; when it is not held: why, and what the user can do
 };
 
 // A group of system calls that a command may not make.
@@ -90,12 +98,14 @@ class Backend {
   virtual absl::StatusOr<std::unique_ptr<PreparedSandbox>> Prepare(const Plan& plan, std::uint64_t id,
                                                                    const std::string& canary,
                                                                    std::unique_ptr<Groundwork> groundwork) = 0;
-  // Ends what a sandbox of that id left behind when its owner died.
+  // Ends what a sandbox of that id left behind when its owner died, and gives back what it had.
   virtual absl::Status KillLeftovers(std::uint64_t id) = 0;
   // See leash::AdoptOrphans and leash::ReapOrphans.
   virtual void AdoptOrphans() = 0;
   virtual void ReapOrphans(pid_t except) = 0;
   virtual std::vector<Mechanism> Probe() = 0;
+  // One note a limit that is set. Changes nothing.
+  virtual std::vector<LimitNote> LimitNotes(const Plan& plan) = 0;
   virtual std::vector<SystemCallNote> SystemCallNotes(const Plan& plan) = 0;
 };
 

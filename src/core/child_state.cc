@@ -43,13 +43,14 @@ void ChildState::WatchDeadline() {
 absl::StatusOr<std::optional<ExitStatus>> ChildState::Poll() {
   const std::lock_guard lock(mutex_);
   if (!end_.has_value()) {
-    const absl::StatusOr<std::optional<ProcessEnd>> end = process_->TryWait();
+    absl::StatusOr<std::optional<ProcessEnd>> end = process_->TryWait();
     if (end.ok() && !end->has_value()) return std::optional<ExitStatus>();
     // Looked at whatever is the matter with the end; what cannot be undone shows when the sandbox is closed.
     if (guard_ != nullptr) guard_->Check().IgnoreError();
     if (!end.ok()) {
       end_ = {std::nullopt, {}, GetErrorCode(end.status()), std::string(end.status().message())};
     } else if (timed_out_) {
+      (*end)->usage.ended_by = Limit::kWallTime;
       end_ = {std::nullopt, (*end)->usage, ErrorCode::kTimeout,
               "timed out: the wall-clock limit has passed; the command was killed"};
     } else {

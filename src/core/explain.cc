@@ -1,7 +1,9 @@
 #include "leash/explain.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
+#include <vector>
 
 #include "base/path.h"
 #include "base/status.h"
@@ -21,10 +23,18 @@ constexpr char kScratchName[] = "/tmp/leash-SCRATCH/work";
 absl::StatusOr<core::Plan> PlanOf(const SandboxConfig& config, bool network_denied, core::HostFacts& host) {
   host = core::HostFactsOfProcess(core::HostBackend().Profile());
   host.scratch_dir = kScratchName;
-  return core::MakePlan(config, network_denied, host);
+  LEASH_ASSIGN_OR_RETURN(core::Plan plan, core::MakePlan(config, network_denied, host));
+  for (const core::LimitNote& note : core::HostBackend().LimitNotes(plan)) {
+    if (note.held) continue;
+    plan.notes.push_back(fmt::format("the limit on {} {}: {}", LimitName(note.limit),
+                                     plan.best_effort_limits ? "is left out" : "cannot be enforced, so nothing is run",
+                                     note.by));
+  }
+  return plan;
 }
 
 struct LimitRow {
+  Limit limit;
   std::string_view name;
   std::string_view unit;
   std::optional<std::uint64_t> value;
@@ -35,12 +45,17 @@ std::array<LimitRow, 6> LimitRows(const ResourceLimits& limits) {
     if (!duration.has_value()) return std::nullopt;
     return static_cast<std::uint64_t>(absl::ToInt64Milliseconds(*duration));
   };
-  return {{{"memory", "bytes", limits.memory_bytes},
-           {"cpu_time", "ms", milliseconds(limits.cpu_time)},
-           {"wall_time", "ms", milliseconds(limits.wall_time)},
-           {"file_size", "bytes", limits.file_size_bytes},
-           {"open_files", "", limits.open_files},
-           {"processes", "", limits.processes}}};
+  return {{{Limit::kMemory, "memory", "bytes", limits.memory_bytes},
+           {Limit::kCpuTime, "cpu_time", "ms", milliseconds(limits.cpu_time)},
+           {Limit::kWallTime, "wall_time", "ms", milliseconds(limits.wall_time)},
+           {Limit::kFileSize, "file_size", "bytes", limits.file_size_bytes},
+           {Limit::kOpenFiles, "open_files", "", limits.open_files},
+           {Limit::kProcesses, "processes", "", limits.processes}}};
+}
+
+const core::LimitNote* NoteOn(const std::vector<core::LimitNote>& notes, Limit limit) {
+  const auto note = std::find_if(notes.begin(), notes.end(), [&](const auto& one) { return one.limit == limit; });
+  return note == notes.end() ? nullptr : &*note;
 }
 
 // JSON is UTF-8 and paths are bytes: what is not UTF-8 is replaced, and shown as such.
@@ -73,6 +88,13 @@ std::string ToJson(const core::Plan& plan) {
     const std::string key = row.unit.empty() ? std::string(row.name) : fmt::format("{}_{}", row.name, row.unit);
     json["limits"][key] = *row.value;
   }
+  json["best_effort_limits"] = plan.best_effort_limits;
+  json["limit_mechanisms"] = nlohmann::ordered_json::object();
+  const std::vector<core::LimitNote> notes = core::HostBackend().LimitNotes(plan);
+  for (const LimitRow& row : LimitRows(plan.limits)) {
+    const core::LimitNote* note = NoteOn(notes, row.limit);
+    if (note != nullptr) json["limit_mechanisms"][std::string(row.name)] = {{"held", note->held}, {"by", note->by}};
+  }
   json["system_calls"] = nlohmann::ordered_json::array();
   for (const core::SystemCallNote& note : core::HostBackend().SystemCallNotes(plan)) {
     json["system_calls"].push_back({{"group", note.group}, {"refused", note.names}, {"why", note.why}});
@@ -88,6 +110,7 @@ std::string ToText(const core::Plan& plan) {
       IsolationName(plan.isolation), plan.network_denied ? "denied" : "by policy", base::Printable(plan.start_dir),
       base::Printable(plan.working_dir), plan.scratch_dir, plan.keep_terminal ? "kept" : "none: a session of its own");
   if (plan.accept_degraded_kernel) text += "weakened     an old kernel's gaps are accepted\n";
+  if (plan.best_effort_limits) text += "weakened     limits that cannot be held here are left out\n";
   text += "\npaths (the longest one that holds a file decides)\n";
   for (const core::PathRule& rule : plan.rules) {
     text += fmt::format("  {:<4} {}  ({}: {})\n", FormatAccess(rule.access), base::Printable(rule.path),
@@ -97,10 +120,13 @@ std::string ToText(const core::Plan& plan) {
   for (const auto& [name, value] : plan.environment) text += fmt::format("  {}={}\n", name, base::Printable(value));
   text += "\nlimits\n";
   bool any = false;
+  const std::vector<core::LimitNote> notes = core::HostBackend().LimitNotes(plan);
   for (const LimitRow& row : LimitRows(plan.limits)) {
     if (!row.value) continue;
     any = true;
-    text += fmt::format("  {} {}{}{}\n", row.name, *row.value, row.unit.empty() ? "" : " ", row.unit);
+    const core::LimitNote* note = NoteOn(notes, row.limit);
+    text += fmt::format("  {} {}{}{}  ({})\n", row.name, *row.value, row.unit.empty() ? "" : " ", row.unit,
+                        note == nullptr || !note->held ? "not held: see the notes" : note->by);
   }
   if (!any) text += "  as the caller's own\n";
   text += "\nsystem calls refused (*: with some arguments)\n";

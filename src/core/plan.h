@@ -50,6 +50,7 @@ struct Plan {
   std::string start_dir;                                         // where commands start unless they say otherwise
   std::vector<std::pair<std::string, std::string>> environment;  // sorted by name
   ResourceLimits limits;
+  bool best_effort_limits = false;
   bool accept_degraded_kernel = false;
   // What was asked for and has no effect here, in words. Nothing is skipped in silence.
   std::vector<std::string> notes;

@@ -235,6 +235,10 @@ class Planner {
     for (const ProtectedPath& row : host_.profile->protections) {
       if (config_.security.*row.flag) AddClosed(row.path, RuleKind::kProtection, row.flag_name);
     }
+    if (!config_.limits.memory_bytes && !config_.limits.processes) return;
+    for (const std::string_view path : host_.profile->limit_controls) {
+      AddClosed(path, RuleKind::kProtection, "limits");
+    }
   }
 
   void AddDevices() {
@@ -438,6 +442,7 @@ class Planner {
 
   absl::Status PlanLimits() {
     plan_.limits = config_.limits;
+    plan_.best_effort_limits = config_.best_effort_limits;
     const auto positive = [](std::string_view name, const std::optional<absl::Duration>& value) -> absl::Status {
       if (!value.has_value() || *value > absl::ZeroDuration()) return absl::OkStatus();
       return base::Error(ErrorCode::kInvalidArgument, fmt::format("the limit on {} must be more than zero", name));

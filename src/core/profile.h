@@ -53,6 +53,8 @@ struct PlatformProfile {
   std::span<const ProtectedPath> protections;
   std::span<const DevicePath> devices;
   std::span<const GuardedName> guarded;
+  // Where limits on memory and processes can be lifted: closed while a sandbox has such a limit.
+  std::span<const std::string_view> limit_controls;
   std::string_view search_path;                         // PATH of the commands
   std::span<const std::string_view> environment_names;  // handed on from the caller; "LC_*" style prefixes allowed
   bool has_consent_prompts = false;                     // TCC on macOS

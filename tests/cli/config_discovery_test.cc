@@ -108,11 +108,12 @@ class FoundFileTest : public ::testing::Test {
 };
 
 TEST_F(FoundFileTest, MayTighten) {
-  EXPECT_TRUE(Judged(root_,
-                     "isolation = \"strict\"\nnetwork = \"deny\"\n[security]\nprotect-home = true\n"
-                     "allow-gpu = false\n[limits]\ntimeout = 5\n[paths]\ndeny = [\"/opt\"]\n[workdir]\n"
-                     "keep = true\n[env]\nset = { A = \"b\" }\n")
-                  .ok());
+  EXPECT_TRUE(
+      Judged(root_,
+             "isolation = \"strict\"\nnetwork = \"deny\"\n[security]\nprotect-home = true\n"
+             "allow-gpu = false\n[limits]\ntimeout = 5\nbest-effort = false\n[paths]\ndeny = [\"/opt\"]\n[workdir]\n"
+             "keep = true\n[env]\nset = { A = \"b\" }\n")
+          .ok());
 }
 
 TEST_F(FoundFileTest, MayGrantReadingAnywhere) {
@@ -138,6 +139,7 @@ TEST_F(FoundFileTest, MayNotLoosen) {
   refused("network = \"allow-list\"\nallow-domains = [\"x.y\"]\n", ":1: network");
   refused("[security]\nprotect-home = false\n", ":2: security.protect-home");
   refused("[security]\n\nallow-tty = true\n", ":3: security.allow-tty");
+  refused("[limits]\nbest-effort = true\n", ":2: limits.best-effort");
   refused("[env]\npassthrough = [\"TOKEN\"]\n", ":2: env.passthrough");
   refused("[paths]\nwritable = [\"/var/tmp\"]\n", ":2: paths.writable");
   refused("[paths]\nexecutable = [\"..\"]\n", ":2: paths.executable");

@@ -50,6 +50,7 @@ timeout = "1m30s"
 max-file-size = 4096
 max-processes = 8
 max-open-files = 64
+best-effort = true
 
 [workdir]
 path = "work"
@@ -73,6 +74,7 @@ set = { A = "1", B = "$HOME" }
                                           .file_size_bytes = 4096,
                                           .open_files = 64,
                                           .processes = 8}));
+  EXPECT_EQ(layer.best_effort_limits, true);
   EXPECT_EQ(layer.working_dir, "/project/work");
   EXPECT_EQ(layer.keep, true);
   EXPECT_EQ(layer.env_passthrough, std::vector<std::string>{"LANG"});

@@ -1,4 +1,4 @@
-// leash run: streams, exit statuses, directories, variables, limits.
+// leash run: streams, exit statuses, directories, variables. Limits: e2e_limits_test.cc.
 #include <unistd.h>
 
 #include <chrono>
@@ -198,26 +198,6 @@ TEST_P(RunTest, TheEnvironmentIsWhatWasAskedFor) {
   start.environment.emplace_back("TOKEN", "t");
   start.environment.emplace_back("OTHER", "o");
   EXPECT_EQ(Run(start).out, "3=4||t|unset|unset\n");
-}
-
-TEST_P(RunTest, LimitsHold) {
-  const std::string write = "head -c 8192 /dev/zero > $HOME/f";
-  EXPECT_EQ(Shell(write).code, 0);
-  EXPECT_NE(Shell(write, {"--max-file-size", "4K"}).code, 0);
-  EXPECT_EQ(Shell("ulimit -n", {"--max-open-files", "50"}).out, "50\n");
-  EXPECT_EQ(Shell("ulimit -d", {"--max-memory", "64M"}).out, "65536\n");
-  EXPECT_EQ(Shell("ulimit -t", {"--max-cpu-time", "1500ms"}).out, "2\n");
-  EXPECT_EQ(Shell("while :; do :; done", {"--max-cpu-time", "1"}).code, 137);
-}
-
-TEST_P(RunTest, ALimitOnProcessesHoldsOrIsRefused) {
-  if (uid() == 0) {
-    EXPECT_TRUE(FailsWith(Leash({"run", "--max-processes", "4", "true"}), 125, "root"));
-    return;
-  }
-  const std::string two = "sleep 0.2 & sleep 0.2 & wait";
-  EXPECT_EQ(Shell(two, {"--max-processes", "100"}).code, 0);
-  EXPECT_NE(Shell(two, {"--max-processes", "1"}).code, 0);
 }
 
 TEST_P(RunTest, ClosedStandardStreamsDoNoHarm) {

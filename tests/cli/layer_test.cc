@@ -38,6 +38,7 @@ TEST(Combine, TheLineBeatsTheFile) {
   file.limits.open_files = 2;
   file.working_dir = "/file";
   file.keep = true;
+  file.best_effort_limits = true;
   Layer line;
   line.isolation = Isolation::kDefault;
   line.network = NetworkMode::kDeny;
@@ -50,6 +51,7 @@ TEST(Combine, TheLineBeatsTheFile) {
   EXPECT_EQ(settings.config.limits.open_files, 2U);
   EXPECT_EQ(settings.config.working_dir, "/line");
   EXPECT_TRUE(settings.config.keep_scratch);
+  EXPECT_TRUE(settings.config.best_effort_limits);
 }
 
 TEST(Combine, TheFileStandsWhereTheLineIsSilent) {

@@ -52,7 +52,9 @@ TEST(LayerOfFlags, TogglesApplyInOrder) {
 
 TEST(LayerOfFlags, LimitsAreReadInTheirUnits) {
   const Layer layer = *LayerOf({"--max-memory", "512M", "--max-cpu-time", "90", "--timeout", "1m30s", "--max-file-size",
-                                "1K", "--max-processes", "4", "--max-open-files", "64"});
+                                "1K", "--max-processes", "4", "--max-open-files", "64", "--best-effort-limits"});
+  EXPECT_EQ(layer.best_effort_limits, true);
+  EXPECT_FALSE(LayerOf({})->best_effort_limits.has_value());
   EXPECT_EQ(layer.limits, (ResourceLimits{.memory_bytes = 512ULL << 20,
                                           .cpu_time = absl::Seconds(90),
                                           .wall_time = absl::Seconds(90),

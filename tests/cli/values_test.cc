@@ -24,6 +24,14 @@ TEST(ParseSize, RefusesWhatIsNoSize) {
   }
 }
 
+TEST(FormatSize, TakesTheLargestUnitThatFits) {
+  EXPECT_EQ(FormatSize(0), "0 bytes");
+  EXPECT_EQ(FormatSize(1000), "1000 bytes");
+  EXPECT_EQ(FormatSize(1536), "1536 bytes");
+  EXPECT_EQ(FormatSize(64 << 20), "64 MiB");
+  EXPECT_EQ(FormatSize(3ULL << 50), "3072 TiB");
+}
+
 TEST(ParseCount, TakesDigitsAlone) {
   EXPECT_EQ(*ParseCount("64"), 64U);
   for (const char* text : {"", "1K", "-1", "1.0", "99999999999999999999"}) EXPECT_FALSE(ParseCount(text).ok()) << text;

@@ -258,6 +258,19 @@ TEST_F(PlannerTest, WithoutAHomeNothingIsPromisedAboutIt) {
   EXPECT_TRUE(MakePlan(Tier(Isolation::kPermissive), true, host_).ok()) << "which protects nothing";
 }
 
+TEST_F(PlannerTest, WhereLimitsCanBeLiftedIsClosedWhileThereAreAny) {
+  files_.AddDirectory("/sys/fs/cgroup");
+  SandboxConfig config = Tier(Isolation::kPermissive);
+  EXPECT_EQ(In(config, "/sys/fs/cgroup/pids"), Access::kReadWriteExecute);
+  config.limits.open_files = 50;
+  EXPECT_EQ(In(config, "/sys/fs/cgroup/pids"), Access::kReadWriteExecute) << "no control group holds that one";
+  config.limits.processes = 4;
+  EXPECT_EQ(In(config, "/sys/fs/cgroup/pids"), Access::kNone);
+  config.limits = {.memory_bytes = 1 << 20};
+  config.grants = {{"/sys", Access::kReadWrite}};
+  EXPECT_EQ(In(config, "/sys/fs/cgroup/pids"), Access::kNone) << "under a grant";
+}
+
 TEST_F(PlannerTest, ImpossibleValuesAreRefused) {
   const auto code = [&](const SandboxConfig& config) { return GetErrorCode(MakePlan(config, true, host_).status()); };
   SandboxConfig config;

@@ -327,33 +327,6 @@ TEST_P(SandboxTest, AChildOutlivesTheThreadThatStartedIt) {
   EXPECT_EQ(child->Wait()->Code(), 5);
 }
 
-TEST_P(SandboxTest, LimitsHold) {
-  Sandbox<> files = Make(SandboxConfig::Builder().Limits({.file_size_bytes = 1024, .open_files = 32}).Build());
-  EXPECT_TRUE(Run(files, "head -c 1000 /dev/zero > small").status.Success());
-  EXPECT_FALSE(Run(files, "head -c 65536 /dev/zero > large").status.Success());
-  struct stat info;
-  ASSERT_EQ(::stat((files.WorkingDir() + "/large").c_str(), &info), 0);
-  EXPECT_LE(info.st_size, 1024);
-  EXPECT_EQ(Run(files, "ulimit -n").stdout_bytes, "32\n");
-  Sandbox<> memory = Make(SandboxConfig::Builder().Limits({.memory_bytes = 32 << 20}).Build());
-  EXPECT_TRUE(Run(memory, "perl -e '$x = \"a\" x 1000'").status.Success());
-  EXPECT_FALSE(Run(memory, "perl -e '$x = \"a\" x 200000000'").status.Success());
-  Sandbox<> cpu = Make(SandboxConfig::Builder().Limits({.cpu_time = absl::Seconds(1)}).Build());
-  EXPECT_EQ(Run(cpu, "while :; do :; done").status.Signal(), SIGKILL);
-}
-
-TEST_P(SandboxTest, ALimitOnProcessesHoldsOrIsRefused) {
-  auto sandbox = Create(SandboxConfig::Builder().Limits({.processes = 4}).Build());
-  ASSERT_TRUE(sandbox.ok());
-  const auto output = sandbox->Command("sh").Args({"-c", "for i in 1 2 3 4 5 6 7 8; do sleep 2 & done; wait"}).Output();
-  if (::geteuid() == 0) {
-    EXPECT_EQ(GetErrorCode(output.status()), ErrorCode::kNotEnforced);
-  } else {
-    ASSERT_TRUE(output.ok()) << output.status();
-    EXPECT_THAT(output->stderr_bytes, HasSubstr("fork"));
-  }
-}
-
 TEST_P(SandboxTest, DescriptorsOfTheCallerAreClosed) {
   const base::UniqueFd leaked(::fcntl(::open("/dev/null", O_RDONLY), F_DUPFD, 50));  // no O_CLOEXEC
   ASSERT_TRUE(leaked);

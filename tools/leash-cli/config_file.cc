@@ -252,6 +252,7 @@ class Reader {
         Row{"max-file-size", &Reader::ReadMaxFileSize},
         Row{"max-processes", &Reader::ReadMaxProcesses},
         Row{"max-open-files", &Reader::ReadMaxOpenFiles},
+        Row{"best-effort", &Reader::ReadBestEffort},
     };
     LEASH_ASSIGN_OR_RETURN(const toml::table* table, Table(node, key));
     return ReadRows(*table, "limits.", kRows);
@@ -308,6 +309,11 @@ class Reader {
   }
   absl::Status ReadTimeout(const toml::node& node, const std::string& key) {
     return Time(node, key, file_.layer.limits.wall_time);
+  }
+
+  absl::Status ReadBestEffort(const toml::node& node, const std::string& key) {
+    LEASH_ASSIGN_OR_RETURN(file_.layer.best_effort_limits, Boolean(node, key));
+    return absl::OkStatus();
   }
 
   absl::Status ReadWorkdir(const toml::node& node, const std::string& key) {

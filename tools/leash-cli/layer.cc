@@ -92,6 +92,7 @@ absl::StatusOr<Settings> Combine(const Layer& file, const Layer& line, const std
   config.grants = Joined(file.grants, line.grants);
   config.denied = Joined(file.denied, line.denied);
   config.limits = JoinedLimits(file.limits, line.limits);
+  config.best_effort_limits = Later(file.best_effort_limits, line.best_effort_limits).value_or(false);
   config.working_dir = Later(file.working_dir, line.working_dir);
   config.keep_scratch = Later(file.keep, line.keep).value_or(false);
   config.env_passthrough = Joined(file.env_passthrough, line.env_passthrough);

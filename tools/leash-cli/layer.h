@@ -36,6 +36,7 @@ struct Layer {
   std::vector<Grant> grants;
   std::vector<std::string> denied;
   ResourceLimits limits;
+  std::optional<bool> best_effort_limits;
   std::optional<std::string> working_dir;
   std::optional<bool> keep;
   std::vector<std::string> env_passthrough;

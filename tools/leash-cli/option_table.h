@@ -44,6 +44,7 @@ enum class OptionId {
   kMaxProcesses,
   kMaxOpenFiles,
   kTimeout,
+  kBestEffortLimits,
   kWorkdir,
   kKeep,
   kEnv,

@@ -100,6 +100,8 @@ absl::Status Apply(const Occurrence& flag, Layer& layer) {
       return Store(ParseCount(value), layer.limits.open_files);
     case OptionId::kTimeout:
       return Store(ParseTime(value), layer.limits.wall_time);
+    case OptionId::kBestEffortLimits:
+      return layer.best_effort_limits = true, absl::OkStatus();
     case OptionId::kWorkdir:
       return Store<std::string>(value, layer.working_dir);
     case OptionId::kKeep:

@@ -1,5 +1,6 @@
 #include "values.h"
 
+#include <array>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -66,6 +67,13 @@ absl::StatusOr<std::uint64_t> ParseSize(std::string_view text) {
     return Wrong(text, "a size that 64 bits can hold");
   }
   return *number << shift;
+}
+
+std::string FormatSize(std::uint64_t bytes) {
+  constexpr std::array<std::string_view, 5> kUnits = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  for (; unit + 1 < kUnits.size() && bytes >= 1024 && bytes % 1024 == 0; bytes /= 1024) ++unit;
+  return fmt::format("{} {}", bytes, kUnits[unit]);
 }
 
 absl::StatusOr<std::uint64_t> ParseCount(std::string_view text) {

@@ -16,6 +16,9 @@ namespace leash::cli {
 // Bytes: digits, then nothing or one of K, M, G, T (powers of 1024; either case).
 absl::StatusOr<std::uint64_t> ParseSize(std::string_view text);
 
+// "64 MiB", "1000 bytes": in the largest unit that holds it in whole numbers.
+std::string FormatSize(std::uint64_t bytes);
+
 // Digits only.
 absl::StatusOr<std::uint64_t> ParseCount(std::string_view text);
 

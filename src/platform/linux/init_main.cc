@@ -195,8 +195,9 @@ class Init {
     PrepareSignals();
     const long entered = EnterNamespaces();
     Message message;
-    if (!Receive(wire::kControl, message) || message.request.kind != RequestKind::kSetUp || message.fd_count != 1)
-      End();
+    if (!Receive(wire::kControl, message) || message.request.kind != RequestKind::kSetUp || message.fd_count < 1) End();
+    // Commands enter by themselves. This process stays outside: it is not to be killed for what they take.
+    for (int i = 1; i < message.fd_count && i <= kMostControlGroups; ++i) control_groups_[i - 1] = message.fds[i];
     const Arena arena(message.fds[0], message.request.arena_size);  // its filter is used to the end
     Sys(SYS_close, message.fds[0]);
     SetUpSandbox(entered, arena);
@@ -326,6 +327,7 @@ class Init {
     order.argv = Table(arena, spawn->argv);
     order.environment = Table(arena, spawn->environment);
     order.current_dir_path = arena.at(spawn->current_dir);
+    for (std::size_t i = 0; i < order.control_groups.size(); ++i) order.control_groups[i] = control_groups_[i];
     order.ruleset = ruleset_;
     order.restrict_flags = order_->restrict_flags;
     order.filter.len = static_cast<unsigned short>(order_->filter_length);
@@ -392,6 +394,8 @@ class Init {
     return static_cast<std::uint64_t>(time.tv_sec) * 1000000 + static_cast<std::uint64_t>(time.tv_usec);
   }
 
+  static constexpr int kMostControlGroups = 2;
+  int control_groups_[kMostControlGroups] = {-1, -1};
   int signals_ = -1;
   int ruleset_ = -1;
   const wire::SetUpOrder* order_ = nullptr;

@@ -20,7 +20,7 @@ inline constexpr int kHost = 4;     // a pidfd of leash: when it ends, the sandb
 inline constexpr int kImage = 5;    // the program itself, closed on execution
 
 enum class RequestKind : std::uint32_t {
-  kSetUp,   // [arena: SetUpOrder]
+  kSetUp,   // [arena: SetUpOrder, then the control groups of commands, open for entering]
   kSpawn,   // [arena: SpawnOrder, answers, stdin, stdout, stderr]; with a terminal: those streams that have their own
   kSignal,  // none
 };

@@ -37,8 +37,14 @@ namespace {
 
 class LandlockProcess final : public core::Process {
  public:
-  LandlockProcess(pid_t pid, base::UniqueFd pidfd, bool leads_group, Mark mark)
-      : pid_(pid), pidfd_(std::move(pidfd)), leads_group_(leads_group), mark_(mark) {}
+  LandlockProcess(pid_t pid, base::UniqueFd pidfd, bool leads_group, Mark mark, std::shared_ptr<HeldLimits> limits,
+                  const CgroupEvents& before)
+      : pid_(pid),
+        pidfd_(std::move(pidfd)),
+        leads_group_(leads_group),
+        mark_(mark),
+        limits_(std::move(limits)),
+        before_(before) {}
 
   pid_t Pid() const override { return pid_; }
   int EndFd() const override { return pidfd_.get(); }
@@ -58,6 +64,7 @@ class LandlockProcess final : public core::Process {
     end.usage.user_time = absl::DurationFromTimeval(usage.ru_utime);
     end.usage.system_time = absl::DurationFromTimeval(usage.ru_stime);
     end.usage.peak_memory_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+    limits_->Account(before_, end.status, killed_, end.usage);
     return std::optional<core::ProcessEnd>(end);
   }
 
@@ -70,6 +77,7 @@ class LandlockProcess final : public core::Process {
   }
 
   absl::Status KillTree() override {
+    killed_ = true;
     (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
     return KillMarked(mark_, kKillPatience);
   }
@@ -79,6 +87,9 @@ class LandlockProcess final : public core::Process {
   const base::UniqueFd pidfd_;
   const bool leads_group_;
   const Mark mark_;
+  const std::shared_ptr<HeldLimits> limits_;
+  const CgroupEvents before_;
+  std::atomic<bool> killed_ = false;
 };
 
 // PR_SET_PDEATHSIG(2) follows the thread that made the child, so that must be one which lasts as long as the process:
@@ -118,18 +129,20 @@ bool HasNoDescendants() {
 class LandlockSandbox final : public core::PreparedSandbox {
  public:
   LandlockSandbox(core::Plan plan, std::uint64_t id, std::string canary, LandlockFeatures features,
-                  base::UniqueFd ruleset, base::UniqueFd start_dir)
+                  std::shared_ptr<HeldLimits> limits, base::UniqueFd ruleset, base::UniqueFd start_dir)
       : plan_(std::move(plan)),
         id_(id),
         canary_(std::move(canary)),
         features_(features),
+        limits_(std::move(limits)),
         ruleset_(std::move(ruleset)),
         start_dir_(std::move(start_dir)),
         filter_(SeccompFilter({plan_.network_denied})) {}
 
   absl::StatusOr<std::unique_ptr<core::Process>> Spawn(const core::SpawnRequest& request) override {
     const Mark mark = Mark::OfCommand(id_, next_number_.fetch_add(1, std::memory_order_relaxed));
-    LEASH_ASSIGN_OR_RETURN(const std::vector<LimitValue> limits, LimitsFor(plan_.limits, mark.value()));
+    LEASH_ASSIGN_OR_RETURN(const std::vector<LimitValue> limits, limits_->ForCommand(mark.value(), false));
+    const CgroupEvents before = limits_->Events();
     const std::vector<char*> argv = Pointers(request.argv);
     const std::vector<char*> environment = Pointers(request.environment);
 
@@ -158,6 +171,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
       LEASH_ASSIGN_OR_RETURN(directory, base::OpenCanonical(request.current_dir));
       order.current_dir = directory.get();
     }
+    order.control_groups = limits_->EntryDescriptors();
     order.ruleset = ruleset_.get();
     order.restrict_flags = features_.restrict_flags;
     order.filter = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
@@ -173,13 +187,16 @@ class LandlockSandbox final : public core::PreparedSandbox {
     if (!started.ok()) return started.status();
     if (request.terminal != nullptr) *request.terminal = std::move(master);
     base::Log(base::LogLevel::kInfo, "started {} as process {}", request.program, started->pid);
-    return std::make_unique<LandlockProcess>(started->pid, std::move(started->pidfd), order.new_session, mark);
+    return std::make_unique<LandlockProcess>(started->pid, std::move(started->pidfd), order.new_session, mark, limits_,
+                                             before);
   }
 
   absl::Status KillAll() override {
-    if (next_number_.load(std::memory_order_relaxed) == 0) return absl::OkStatus();  // nothing was ever started
-    if (HasNoDescendants()) return absl::OkStatus();
-    return KillMarked(Mark::OfSandbox(id_), kKillPatience);
+    const bool nothing_started = next_number_.load(std::memory_order_relaxed) == 0;
+    if (!nothing_started && !HasNoDescendants()) {
+      LEASH_RETURN_IF_ERROR(KillMarked(Mark::OfSandbox(id_), kKillPatience));
+    }
+    return limits_->Remove();
   }
 
   bool UsesNamespaces() const override { return false; }
@@ -192,6 +209,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
   const std::uint64_t id_;
   const std::string canary_;
   const LandlockFeatures features_;
+  const std::shared_ptr<HeldLimits> limits_;
   const base::UniqueFd ruleset_;
   const base::UniqueFd start_dir_;
   const std::span<const sock_filter> filter_;
@@ -201,13 +219,15 @@ class LandlockSandbox final : public core::PreparedSandbox {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(const core::Plan& plan, std::uint64_t id,
-                                                                              const std::string& canary) {
+                                                                              const std::string& canary,
+                                                                              std::shared_ptr<HeldLimits> limits) {
   const LandlockFeatures features = DetectLandlock();
   LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
   LEASH_ASSIGN_OR_RETURN(base::UniqueFd ruleset,
                          MakeRuleset(features, core::CarveOut(plan.rules, base::HostFileSystem())));
   LEASH_ASSIGN_OR_RETURN(base::UniqueFd start_dir, base::OpenCanonical(plan.start_dir));
-  return std::make_unique<LandlockSandbox>(plan, id, canary, features, std::move(ruleset), std::move(start_dir));
+  return std::make_unique<LandlockSandbox>(plan, id, canary, features, std::move(limits), std::move(ruleset),
+                                           std::move(start_dir));
 }
 
 }  // namespace leash::platform

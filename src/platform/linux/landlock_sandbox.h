@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "core/backend.h"
 #include "core/plan.h"
+#include "platform/linux/limits.h"
 
 namespace leash::platform {
 
@@ -18,6 +19,7 @@ inline constexpr absl::Duration kKillPatience = absl::Seconds(10);
 
 // See Backend::Prepare.
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(const core::Plan& plan, std::uint64_t id,
-                                                                              const std::string& canary);
+                                                                              const std::string& canary,
+                                                                              std::shared_ptr<HeldLimits> limits);
 
 }  // namespace leash::platform

@@ -89,6 +89,10 @@ int RunLaunchChild(void* argument) {
   // The parent may have died before that took effect.
   if (Sys(SYS_getppid) != order->parent) Fail(order, LaunchStage::kParentDied, 0);
 
+  // First, so that whatever comes of this process is counted.
+  for (const int entry : order->control_groups) {
+    if (entry >= 0) Must(order, LaunchStage::kControlGroup, Sys(SYS_write, entry, "0", 1));
+  }
   if (order->new_session) Must(order, LaunchStage::kSession, Sys(SYS_setsid));
   if (order->terminal >= 0) TakeTerminal(order);
   for (int i = 0; i < 3; ++i) {

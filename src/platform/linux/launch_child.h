@@ -15,6 +15,7 @@ namespace leash::platform {
 enum class LaunchStage : int {
   kNone,
   kParentDied,
+  kControlGroup,
   kSession,
   kTerminal,
   kStdio,
@@ -46,6 +47,8 @@ struct LaunchOrder {
   // One of the two; a path is looked up by the child.
   int current_dir = -1;
   const char* current_dir_path = nullptr;
+  // The sandbox's control groups, open for entering; see EntryDescriptors.
+  std::array<int, 2> control_groups = {-1, -1};
   int ruleset = -1;
   std::uint32_t restrict_flags = 0;
   sock_fprog filter = {};

@@ -14,6 +14,8 @@ absl::Status LaunchError(LaunchStage stage, int error, const std::string& progra
       break;
     case LaunchStage::kParentDied:
       return base::Error(ErrorCode::kSpawnFailed, "leash ended while starting a command");
+    case LaunchStage::kControlGroup:
+      return because(ErrorCode::kNotEnforced, "cannot put the command into the sandbox's control group");
     case LaunchStage::kSession:
       return because(ErrorCode::kSpawnFailed, "cannot make a session for the command");
     case LaunchStage::kTerminal:

@@ -9,11 +9,14 @@
 #include "base/status.h"
 #include "core/backend.h"
 #include "fmt/format.h"
+#include "platform/linux/cgroup_place.h"
 #include "platform/linux/landlock_sandbox.h"
+#include "platform/linux/limits.h"
 #include "platform/linux/membership.h"
 #include "platform/linux/namespace_sandbox.h"
 #include "platform/linux/probe.h"
 #include "platform/linux/profile.h"
+#include "platform/linux/sandbox_cgroup.h"
 #include "platform/linux/seccomp_table.h"
 
 namespace leash::platform {
@@ -36,12 +39,13 @@ class LinuxBackend final : public core::Backend {
   absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> Prepare(
       const core::Plan& plan, std::uint64_t id, const std::string& canary,
       std::unique_ptr<core::Groundwork> groundwork) override {
-    if (groundwork == nullptr) return PrepareLandlockSandbox(plan, id, canary);
+    LEASH_ASSIGN_OR_RETURN(std::shared_ptr<HeldLimits> limits, HeldLimits::Make(plan, id));
+    if (groundwork == nullptr) return PrepareLandlockSandbox(plan, id, canary, std::move(limits));
     absl::StatusOr<std::unique_ptr<InitProcess>>& init = static_cast<InitGroundwork&>(*groundwork).init;
     bool refused = true;
     absl::Status reason = init.status();
     if (init.ok()) {
-      auto sandbox = PrepareNamespaceSandbox(plan, id, *std::move(init), refused);
+      auto sandbox = PrepareNamespaceSandbox(plan, id, limits, *std::move(init), refused);
       if (sandbox.ok()) return sandbox;
       reason = sandbox.status();
     }
@@ -52,10 +56,14 @@ class LinuxBackend final : public core::Backend {
                                                               std::string(reason.message())));
     }
     base::Log(base::LogLevel::kInfo, "no namespaces: {}", std::string(reason.message()));
-    return PrepareLandlockSandbox(plan, id, canary);
+    return PrepareLandlockSandbox(plan, id, canary, std::move(limits));
   }
 
-  absl::Status KillLeftovers(std::uint64_t id) override { return KillMarked(Mark::OfSandbox(id), kKillPatience); }
+  absl::Status KillLeftovers(std::uint64_t id) override {
+    const absl::Status killed = KillMarked(Mark::OfSandbox(id), kKillPatience);
+    RemoveLeftoverCgroups(CgroupFactsOfProcess(), id);
+    return killed;
+  }
 
   void AdoptOrphans() override { (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
@@ -69,6 +77,8 @@ class LinuxBackend final : public core::Backend {
   }
 
   std::vector<Mechanism> Probe() override { return ProbeLinux(); }
+
+  std::vector<core::LimitNote> LimitNotes(const core::Plan& plan) override { return LimitNotesFor(plan); }
 
   std::vector<core::SystemCallNote> SystemCallNotes(const core::Plan& plan) override {
     std::vector<core::SystemCallNote> notes;

@@ -33,12 +33,14 @@ using wire::SetUpStage;
 class NamespaceProcess final : public core::Process {
  public:
   NamespaceProcess(std::shared_ptr<InitProcess> init, std::uint64_t number, base::UniqueFd command,
-                   base::UniqueFd answers, Mark mark)
+                   base::UniqueFd answers, Mark mark, std::shared_ptr<HeldLimits> limits, const CgroupEvents& before)
       : init_(std::move(init)),
         number_(number),
         command_(std::move(command)),
         answers_(std::move(answers)),
-        mark_(mark) {}
+        mark_(mark),
+        limits_(std::move(limits)),
+        before_(before) {}
 
   // Asked for seldom, and so looked up when it is (pidfd_open(2): the line "Pid:" of the descriptor's information).
   pid_t Pid() const override {
@@ -64,12 +66,16 @@ class NamespaceProcess final : public core::Process {
     end.usage.user_time = absl::Microseconds(answer.user_microseconds);
     end.usage.system_time = absl::Microseconds(answer.system_microseconds);
     end.usage.peak_memory_bytes = answer.peak_memory_kib * 1024;
+    limits_->Account(before_, end.status, killed_, end.usage);
     return std::optional<core::ProcessEnd>(end);
   }
 
   absl::Status Signal(int signal) override { return init_->Send(RequestKind::kSignal, number_, {}, {}, 0, signal); }
 
-  absl::Status KillTree() override { return KillMarked(mark_, kKillPatience); }
+  absl::Status KillTree() override {
+    killed_ = true;
+    return KillMarked(mark_, kKillPatience);
+  }
 
  private:
   const std::shared_ptr<InitProcess> init_;
@@ -77,6 +83,9 @@ class NamespaceProcess final : public core::Process {
   const base::UniqueFd command_;
   const base::UniqueFd answers_;
   const Mark mark_;
+  const std::shared_ptr<HeldLimits> limits_;
+  const CgroupEvents before_;
+  std::atomic<bool> killed_ = false;
 };
 
 wire::Offset AddTable(ArenaBuilder& arena, const std::vector<std::string>& strings) {
@@ -88,14 +97,19 @@ wire::Offset AddTable(ArenaBuilder& arena, const std::vector<std::string>& strin
 
 class NamespaceSandbox final : public core::PreparedSandbox {
  public:
-  NamespaceSandbox(core::Plan plan, std::uint64_t id, std::unique_ptr<InitProcess> init,
-                   std::vector<std::string> unguarded)
-      : plan_(std::move(plan)), id_(id), init_(std::move(init)), unguarded_(std::move(unguarded)) {}
+  NamespaceSandbox(core::Plan plan, std::uint64_t id, std::shared_ptr<HeldLimits> limits,
+                   std::unique_ptr<InitProcess> init, std::vector<std::string> unguarded)
+      : plan_(std::move(plan)),
+        id_(id),
+        limits_(std::move(limits)),
+        init_(std::move(init)),
+        unguarded_(std::move(unguarded)) {}
 
   absl::StatusOr<std::unique_ptr<core::Process>> Spawn(const core::SpawnRequest& request) override {
     const std::uint64_t number = next_number_.fetch_add(1, std::memory_order_relaxed);
     const Mark mark = Mark::OfCommand(id_, number);
-    LEASH_ASSIGN_OR_RETURN(const std::vector<LimitValue> limits, LimitsFor(plan_.limits, mark.value()));
+    LEASH_ASSIGN_OR_RETURN(const std::vector<LimitValue> limits, limits_->ForCommand(mark.value(), true));
+    const CgroupEvents before = limits_->Events();
 
     wire::SpawnOrder order = {};
     ArenaBuilder arena(sizeof(order));
@@ -126,18 +140,22 @@ class NamespaceSandbox final : public core::PreparedSandbox {
     if (request.terminal != nullptr) *request.terminal = std::move(received.terminal);
     base::Log(base::LogLevel::kInfo, "started {}", request.program);
     return std::make_unique<NamespaceProcess>(init_, number, std::move(received.command), std::move(sockets.first),
-                                              mark);
+                                              mark, limits_, before);
   }
 
   void BeginKillAll() override { init_->BeginKill(); }
-  absl::Status KillAll() override { return init_->Kill(); }
+  absl::Status KillAll() override {
+    LEASH_RETURN_IF_ERROR(init_->Kill());
+    return limits_->Remove();
+  }
   bool UsesNamespaces() const override { return true; }
   std::vector<std::string> Unguarded() const override { return unguarded_; }
 
  private:
   const core::Plan plan_;
   const std::uint64_t id_;
-  const std::shared_ptr<InitProcess> init_;
+  const std::shared_ptr<HeldLimits> limits_;
+  const std::shared_ptr<InitProcess> init_;  // ends before the limits do
   const std::vector<std::string> unguarded_;
   std::atomic<std::uint64_t> next_number_ = 0;
 };
@@ -216,6 +234,7 @@ absl::Status SetUpError(const wire::Answer& answer, const MountPlan& mounts, boo
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(const core::Plan& plan, std::uint64_t id,
+                                                                               std::shared_ptr<HeldLimits> limits,
                                                                                std::unique_ptr<InitProcess> init,
                                                                                bool& refused) {
   refused = false;
@@ -224,10 +243,14 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(c
   MountPlan mounts = PlanMounts(plan, features, base::HostFileSystem());
   ArenaBuilder arena(sizeof(wire::SetUpOrder));
   FillSetUp(plan, features, mounts, arena);
-  LEASH_RETURN_IF_ERROR(init->Send(RequestKind::kSetUp, 0, arena.bytes(), {}));
+  std::vector<int> control_groups;
+  for (const int entry : limits->EntryDescriptors()) {
+    if (entry >= 0) control_groups.push_back(entry);
+  }
+  LEASH_RETURN_IF_ERROR(init->Send(RequestKind::kSetUp, 0, arena.bytes(), control_groups));
   LEASH_ASSIGN_OR_RETURN(const wire::Answer answer, init->ReceiveAnswer());
   if (answer.kind != AnswerKind::kReady) return SetUpError(answer, mounts, refused);
-  return std::make_unique<NamespaceSandbox>(plan, id, std::move(init), std::move(mounts.unguarded));
+  return std::make_unique<NamespaceSandbox>(plan, id, std::move(limits), std::move(init), std::move(mounts.unguarded));
 }
 
 }  // namespace leash::platform

@@ -9,6 +9,7 @@
 #include "core/backend.h"
 #include "core/plan.h"
 #include "platform/linux/init_process.h"
+#include "platform/linux/limits.h"
 
 namespace leash::platform {
 
@@ -16,6 +17,7 @@ namespace leash::platform {
 // kNotEnforced when the machine refuses a step, with `refused` set when that step is one that a kernel or an
 // administrator may forbid as such, and no fault of the plan.
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(const core::Plan& plan, std::uint64_t id,
+                                                                               std::shared_ptr<HeldLimits> limits,
                                                                                std::unique_ptr<InitProcess> init,
                                                                                bool& refused);
 

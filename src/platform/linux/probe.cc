@@ -14,11 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <span>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -27,10 +29,13 @@
 #include "base/unique_fd.h"
 #include "fmt/format.h"
 #include "leash/working_dir.h"
+#include "platform/linux/cgroup_place.h"
 #include "platform/linux/init_process.h"
 #include "platform/linux/landlock.h"
 #include "platform/linux/landlock_uapi.h"
+#include "platform/linux/limits.h"
 #include "platform/linux/namespace_sandbox.h"
+#include "platform/linux/sandbox_cgroup.h"
 #include "platform/linux/seccomp_filter.h"
 
 namespace leash::platform {
@@ -245,14 +250,57 @@ Mechanism ProbeNamespaces() {
   core::Plan plan;
   plan.start_dir = "/";
   plan.accept_degraded_kernel = true;
-  absl::StatusOr<std::unique_ptr<InitProcess>> init = InitProcess::Start();
-  absl::Status status = init.status();
-  bool refused = false;
-  if (init.ok()) status = PrepareNamespaceSandbox(plan, 1, *std::move(init), refused).status();
+  const absl::Status status = [&]() -> absl::Status {
+    LEASH_ASSIGN_OR_RETURN(std::unique_ptr<InitProcess> init, InitProcess::Start());
+    LEASH_ASSIGN_OR_RETURN(std::shared_ptr<HeldLimits> limits, HeldLimits::Make(plan, 1));
+    bool refused = false;
+    return PrepareNamespaceSandbox(plan, 1, std::move(limits), std::move(init), refused).status();
+  }();
   mechanism.available = status.ok();
   mechanism.detail = status.ok() ? "made: mount, pid, net, ipc, uts and cgroup, with a mount tree and /proc of its own"
                                  : std::string(status.message());
   return mechanism;
+}
+
+// One line of mountinfo a file system: those of one version of control groups.
+CgroupFacts OfVersion(const CgroupFacts& facts, int version) {
+  CgroupFacts result{"", facts.own};
+  std::istringstream lines(facts.mounts);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(version == 2 ? " - cgroup2 " : " - cgroup ") != std::string::npos) result.mounts += line + "\n";
+  }
+  return result;
+}
+
+// Makes a group and puts a process into it. A limit of one process refuses that process a child.
+Mechanism ProbeCgroup(const char* name, int version, bool memory, bool pids, const char* purpose) {
+  Mechanism mechanism{name, false, false, "", purpose};
+  const CgroupPlaces found = FindCgroupPlaces(OfVersion(CgroupFactsOfProcess(), version), memory, pids);
+  mechanism.detail = found.why_not;
+  if (!found.why_not.empty()) return mechanism;
+  const auto group = SandboxCgroup::Make(found.places, base::RandomU64(), std::uint64_t{1} << 30, 1);
+  if (!group.ok()) {
+    mechanism.detail = std::string(group.status().message());
+    return mechanism;
+  }
+  const auto make_child = [] {
+    const long child = ::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    if (child == 0) ::_exit(0);
+    return child;
+  };
+  const std::array<int, 2> entries = (*group)->EntryDescriptors();
+  const Outcome outcome = InChild([&] {
+    if (make_child() < 0) return kNoControl;
+    while (::waitpid(-1, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    for (const int entry : entries) {
+      if (entry >= 0 && ::write(entry, "0", 1) != 1) return kNotSwitched;
+    }
+    return !pids || (make_child() < 0 && errno == EAGAIN) ? kHeld : kNotHeld;
+  });
+  return Report(name, false, purpose, outcome,
+                fmt::format("in {}: {}", found.places.front().directory,
+                            pids ? "a child allowed before, refused after" : "a limit set, a process put under it"));
 }
 
 }  // namespace
@@ -284,6 +332,13 @@ std::vector<Mechanism> ProbeLinux() {
                           }),
                           "answers"));
   result.push_back(ProbeNamespaces());
+  result.push_back(ProbeCgroup("cgroup.v2", 2, true, true, "limits on memory and processes of a whole sandbox"));
+  result.push_back(ProbeCgroup("cgroup.v1.memory", 1, true, false,
+                               "a limit on memory of a whole sandbox, where version 2 does not give it; else only of "
+                               "each process (RLIMIT_DATA)"));
+  result.push_back(ProbeCgroup("cgroup.v1.pids", 1, false, true,
+                               "a limit on processes of a whole sandbox, where version 2 does not give it; else "
+                               "RLIMIT_NPROC, which does not hold for root"));
   return result;
 }
 

@@ -331,6 +331,8 @@ constexpr DevicePath kDevices[] = {
 #undef NPU
 #undef HARDWARE
 
+constexpr std::string_view kLimitControls[] = {"/sys/fs/cgroup"};
+
 constexpr std::string_view kEnvironmentNames[] = {
     "COLORTERM", "LANG", "LANGUAGE", "LC_*", "LOGNAME", "NO_COLOR", "TERM", "TZ", "USER",
 };
@@ -345,6 +347,7 @@ const core::PlatformProfile& LinuxProfile() {
       .protections = kProtections,
       .devices = kDevices,
       .guarded = kGuarded,
+      .limit_controls = kLimitControls,
       .search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       .environment_names = kEnvironmentNames,
       .has_consent_prompts = false,
