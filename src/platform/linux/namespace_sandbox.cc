@@ -21,6 +21,7 @@
 #include "platform/linux/membership.h"
 #include "platform/linux/mount_plan.h"
 #include "platform/linux/seccomp_filter.h"
+#include "platform/linux/terminal.h"
 
 namespace leash::platform {
 namespace {
@@ -88,7 +89,7 @@ class NamespaceSandbox final : public core::PreparedSandbox {
     order.environment = AddTable(arena, request.environment);
     order.current_dir = arena.Add(request.current_dir.empty() ? plan_.start_dir : request.current_dir);
     for (const LimitValue& limit : limits) order.limits[order.limit_count++] = limit;
-    order.terminal = request.terminal != nullptr;
+    if (request.terminal != nullptr) order.terminal = WireTerminal(*request.terminal);
     arena.SetHead(order);
 
     LEASH_ASSIGN_OR_RETURN(auto sockets, AnswerSocket());
@@ -112,7 +113,7 @@ class NamespaceSandbox final : public core::PreparedSandbox {
       if (received.answer.kind != AnswerKind::kStarted) {
         return LaunchError(static_cast<LaunchStage>(received.answer.stage), received.answer.error, request.program);
       }
-      if (request.terminal != nullptr) *request.terminal = std::move(received.descriptor);
+      if (request.terminal != nullptr) request.terminal->master = std::move(received.descriptor);
       break;
     }
     base::Log(base::LogLevel::kInfo, "started {} as process {}", request.program, pid);
