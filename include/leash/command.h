@@ -56,6 +56,7 @@ class Command {
   // Starts it. Streams that were not set are the caller's own.
   absl::StatusOr<Child> Spawn();
   // Starts it on a terminal of its own, in a session of its own. Streams that were not set are the terminal's.
+  // Errors: those of Spawn(), and kInvalidArgument for settings of something that is no terminal.
   absl::StatusOr<Pty> SpawnPty(const PtyOptions& options = {});
 
   // Asynchronous Output(): `done` is called once on leash's loop thread, which it must not block.

@@ -1,11 +1,8 @@
 // A command on a terminal of its own.
 #pragma once
 
-#include <termios.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -27,9 +24,10 @@ struct WindowSize {
 // How the terminal is when the command starts; programs change it as they like.
 struct PtyOptions {
   WindowSize size;
-  // As tcgetattr(3) gives them of another terminal. Unset: what Linux gives a new terminal, with UTF-8 (IUTF8).
-  std::optional<termios> modes;
-  bool echo = true;  // false: what is written does not come back as output, whatever `modes` say
+  // A terminal of the caller's, borrowed for the call: its settings (termios(3)) are the new one's to begin with.
+  // -1: what Linux gives a new terminal, with UTF-8 (IUTF8).
+  int settings_of = -1;
+  bool echo = true;  // false: what is written does not come back as output, whatever the settings say
 };
 
 // A started command that a pseudo-terminal (pty(7)) connects with the caller. The terminal is made inside the sandbox:

@@ -185,7 +185,9 @@ absl::StatusOr<Child> Command::Spawn() {
 }
 
 absl::StatusOr<Pty> Command::SpawnPty(const PtyOptions& options) {
-  core::TerminalRequest terminal = {options.size, core::TerminalModesFor(options), {}};
+  core::TerminalRequest terminal;
+  terminal.size = options.size;
+  LEASH_ASSIGN_OR_RETURN(terminal.modes, core::TerminalModesFor(options));
   LEASH_ASSIGN_OR_RETURN(Child child, Start(stdin_, stdout_, stderr_, &terminal));
   return Pty(std::move(child), terminal.master.release());
 }

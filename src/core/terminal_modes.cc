@@ -1,6 +1,10 @@
 #include "core/terminal_modes.h"
 
+#include <cerrno>
 #include <utility>
+
+#include "base/status.h"
+#include "fmt/format.h"
 
 namespace leash::core {
 namespace {
@@ -36,8 +40,12 @@ termios CookedModes() {
 
 }  // namespace
 
-termios TerminalModesFor(const PtyOptions& options) {
-  termios modes = options.modes.has_value() ? *options.modes : CookedModes();
+absl::StatusOr<termios> TerminalModesFor(const PtyOptions& options) {
+  termios modes = CookedModes();
+  if (options.settings_of >= 0 && ::tcgetattr(options.settings_of, &modes) != 0) {
+    return base::ErrnoError(ErrorCode::kInvalidArgument, errno,
+                            fmt::format("descriptor {} has no terminal's settings to copy", options.settings_of));
+  }
   if (!options.echo) modes.c_lflag &= ~static_cast<tcflag_t>(ECHO);
   return modes;
 }

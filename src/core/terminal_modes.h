@@ -3,10 +3,12 @@
 
 #include <termios.h>
 
+#include "absl/status/statusor.h"
 #include "leash/pty.h"
 
 namespace leash::core {
 
-termios TerminalModesFor(const PtyOptions& options);
+// Errors: kInvalidArgument for settings of something that is no terminal.
+absl::StatusOr<termios> TerminalModesFor(const PtyOptions& options);
 
 }  // namespace leash::core

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,7 +85,8 @@ TEST_P(PtyTest, ReadsToTheEndAndTellsTheStatus) {
 }
 
 TEST_P(PtyTest, HasASizeAndGetsAnother) {
-  auto pty = Shell("trap 'stty size; exit' WINCH; stty size; while :; do sleep 0.05; done").SpawnPty({{33, 111}, {}});
+  auto pty =
+      Shell("trap 'stty size; exit' WINCH; stty size; while :; do sleep 0.05; done").SpawnPty({.size = {33, 111}});
   ASSERT_TRUE(pty.ok()) << pty.status();
   EXPECT_THAT(ReadUntil(*pty, "\n"), StartsWith("33 111\r\n"));
   EXPECT_TRUE(pty->Resize({44, 55}).ok());
@@ -161,7 +163,7 @@ TEST_P(PtyTest, NothingIsTypedFromInside) {
 
 TEST_P(PtyTest, EchoesUnlessToldNotTo) {
   for (const bool echo : {true, false}) {
-    auto pty = Shell("read line; echo got $line").SpawnPty({{}, {}, echo});
+    auto pty = Shell("read line; echo got $line").SpawnPty({{}, -1, echo});
     ASSERT_TRUE(pty.ok()) << pty.status();
     ASSERT_TRUE(pty->Write("word\n").ok());
     EXPECT_EQ(ReadAll(*pty), echo ? "word\r\ngot word\r\n" : "got word\r\n");
@@ -174,7 +176,8 @@ TEST_P(PtyTest, TakesTheModesOfAnother) {
   ASSERT_EQ(::tcgetattr(other.get(), &modes), 0);
   modes.c_oflag &= ~static_cast<tcflag_t>(ONLCR);
   modes.c_cc[VINTR] = 'x';
-  auto pty = Shell("stty -a; sleep 60").SpawnPty({{}, modes});
+  ASSERT_EQ(::tcsetattr(other.get(), TCSANOW, &modes), 0);
+  auto pty = Shell("stty -a; sleep 60").SpawnPty({{}, other.get()});
   ASSERT_TRUE(pty.ok()) << pty.status();
   const std::string output = ReadUntil(*pty, "echoke");
   EXPECT_THAT(output, HasSubstr("intr = x;"));
@@ -210,7 +213,7 @@ TEST_P(PtyTest, HangingUpEndsTheSession) {
 TEST_P(PtyTest, DroppingHangsUpAndReleasingDoesNot) {
   int master = -1;
   {
-    auto pty = Shell("read line; echo got $line").SpawnPty({{}, {}, false});
+    auto pty = Shell("read line; echo got $line").SpawnPty({{}, -1, false});
     ASSERT_TRUE(pty.ok()) << pty.status();
     Pty moved = *std::move(pty);
     EXPECT_EQ(pty->master(), -1);
@@ -237,6 +240,8 @@ TEST_P(PtyTest, MuchGoesBothWaysAtOnce) {
 
 TEST_P(PtyTest, FailuresAreThoseOfSpawn) {
   EXPECT_EQ(GetErrorCode(sandbox_->Command("no-such-program").SpawnPty().status()), ErrorCode::kProgramNotFound);
+  const base::UniqueFd file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(GetErrorCode(Shell("true").SpawnPty({.settings_of = file.get()}).status()), ErrorCode::kInvalidArgument);
   auto pty = Shell("sleep 1000").Timeout(absl::Milliseconds(300)).SpawnPty();
   ASSERT_TRUE(pty.ok()) << pty.status();
   EXPECT_EQ(GetErrorCode(pty->child().Wait().status()), ErrorCode::kTimeout);

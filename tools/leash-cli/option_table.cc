@@ -20,9 +20,9 @@ constexpr std::array kCommands = {
                 "  leash run --timeout 30 --max-memory 512M -e LANG=C python3 script.py\n"},
     CommandInfo{CommandId::kShell, "shell", "[OPTIONS] [-- ARGS...]",
                 "run a shell in a sandbox, on a terminal of its own",
-                "The shell is $SHELL if the sandbox can run it, else /bin/bash, else /bin/sh. ARGS\n"
-                "are the shell's. It stands and may do what a program of 'leash run' may. If stdin\n"
-                "is not a terminal, it is typed into the shell's.",
+                "The shell is $SHELL if the sandbox can run it, else /bin/bash, else /bin/sh.\n"
+                "ARGS are the shell's. It may do what a program of 'leash run' may, and stands\n"
+                "where that stands. If stdin is not a terminal, it is typed into the shell's.",
                 "  leash shell\n"
                 "  leash shell --workdir .                    # may write the current directory\n"
                 "  leash shell --strict -- -c 'ls -l /'\n"

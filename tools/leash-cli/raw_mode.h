@@ -18,8 +18,7 @@ class RawMode {
   RawMode(const RawMode&) = delete;
   RawMode& operator=(const RawMode&) = delete;
 
-  // As the terminal was before Enter().
-  const std::optional<termios>& before() const { return before_; }
+  bool IsTerminal() const { return before_.has_value(); }
 
   // Every byte as it comes, none of them special, no echo. Again after a stop: a shell that continues a job may have
   // set the terminal up anew.
@@ -30,7 +29,7 @@ class RawMode {
   bool InForeground() const;
 
   const int fd_;
-  std::optional<termios> before_;
+  std::optional<termios> before_;  // Enter(); empty: no terminal
   bool raw_ = false;
 };
 

@@ -172,7 +172,7 @@ class Relay {
     }
     input_open_ = false;
     // A raw terminal has no end of file: this is a hang-up.
-    if (raw_.before().has_value()) HangUp("the terminal has been hung up");
+    if (raw_.IsTerminal()) HangUp("the terminal has been hung up");
   }
 
   void HandleMaster(short asked, short events) {
@@ -299,8 +299,8 @@ absl::StatusOr<ExitStatus> RunOnTerminal(Command& command, SignalRelay& signals,
   RawMode raw(STDIN_FILENO);
   PtyOptions options;
   options.size = OuterSize().value_or(WindowSize());
-  options.modes = raw.before();
-  options.echo = raw.before().has_value();
+  options.settings_of = raw.IsTerminal() ? STDIN_FILENO : -1;
+  options.echo = raw.IsTerminal();
   LEASH_ASSIGN_OR_RETURN(Pty pty, command.SpawnPty(options));
   return Relay(std::move(pty), raw, signals, means).Run();
 }
