@@ -14,16 +14,18 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "leash/process.h"
+#include "leash/pty.h"
 
 namespace leash {
 
 namespace core {
 class SandboxState;
-}
+struct TerminalRequest;
+}  // namespace core
 
-// Built by chaining, then run by exactly one of Output(), Status() and Spawn(); it can be run again, and copied.
-// Program, arguments, paths and values are bytes: any but NUL. Not thread-safe; different commands of one sandbox may
-// be run from different threads at once.
+// Built by chaining, then run by exactly one of Output(), Status(), Spawn() and SpawnPty(); it can be run again, and
+// copied. Program, arguments, paths and values are bytes: any but NUL. Not thread-safe; different commands of one
+// sandbox may be run from different threads at once.
 //
 // The program is looked up as execvp(3) does, in the PATH that the command will have, on the sandbox's side: a
 // name with a slash is relative to the directory the command starts in.
@@ -53,6 +55,9 @@ class Command {
   absl::StatusOr<ExitStatus> Status();
   // Starts it. Streams that were not set are the caller's own.
   absl::StatusOr<Child> Spawn();
+  // Starts it on a terminal of its own, in a session of its own. Streams that were not set are the terminal's.
+  // Errors: those of Spawn(), and kInvalidArgument for settings of something that is no terminal.
+  absl::StatusOr<Pty> SpawnPty(const PtyOptions& options = {});
 
   // Asynchronous Output(): `done` is called once on leash's loop thread, which it must not block.
   void Output(std::function<void(absl::StatusOr<leash::Output>)> done);
@@ -85,7 +90,9 @@ class Command {
   std::optional<Stdio> stdin_, stdout_, stderr_;
   std::optional<absl::Duration> timeout_;
 
-  absl::StatusOr<Child> Start(const Stdio& in, const Stdio& out, const Stdio& err);
+  // A stream that is nullopt is the terminal's.
+  absl::StatusOr<Child> Start(const std::optional<Stdio>& in, const std::optional<Stdio>& out,
+                              const std::optional<Stdio>& err, core::TerminalRequest* terminal = nullptr);
 };
 
 }  // namespace leash

@@ -12,6 +12,7 @@
 #include "leash/network.h"
 #include "leash/presets.h"
 #include "leash/process.h"
+#include "leash/pty.h"
 #include "leash/quarantine.h"
 #include "leash/sandbox.h"
 #include "leash/security.h"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <termios.h>
 
 #include <array>
 #include <cstdint>
@@ -17,8 +18,16 @@
 #include "core/profile.h"
 #include "leash/doctor.h"
 #include "leash/process.h"
+#include "leash/pty.h"
 
 namespace leash::core {
+
+// A terminal for a command: how it is to be, and the caller's side of it, which Spawn fills in.
+struct TerminalRequest {
+  WindowSize size;
+  termios modes = {};
+  base::UniqueFd master;
+};
 
 struct SpawnRequest {
   std::string program;  // absolute
@@ -26,9 +35,9 @@ struct SpawnRequest {
   std::vector<std::string> environment;     // "NAME=value"
   std::string current_dir;                  // canonical; empty: the plan's start directory
   std::array<int, 3> stdio = {-1, -1, -1};  // borrowed for the call
-  // Not null: the command gets a terminal of its own, as controlling terminal and as each stream that is -1, and this
-  // becomes its master.
-  base::UniqueFd* terminal = nullptr;
+  // Not null: the command gets a terminal of its own, as controlling terminal and as each stream that is -1. It is set
+  // up before the command starts.
+  TerminalRequest* terminal = nullptr;
 };
 
 struct ProcessEnd {

@@ -17,6 +17,7 @@
 #include "core/output_collector.h"
 #include "core/program_lookup.h"
 #include "core/sandbox_state.h"
+#include "core/terminal_modes.h"
 #include "fmt/format.h"
 
 namespace leash {
@@ -97,10 +98,12 @@ Command& Command::Stdout(leash::Stdio stdio) { return stdout_ = stdio, *this; }
 Command& Command::Stderr(leash::Stdio stdio) { return stderr_ = stdio, *this; }
 Command& Command::Timeout(absl::Duration timeout) { return timeout_ = timeout, *this; }
 
-absl::StatusOr<Child> Command::Start(const Stdio& in, const Stdio& out, const Stdio& err) {
+absl::StatusOr<Child> Command::Start(const std::optional<Stdio>& in, const std::optional<Stdio>& out,
+                                     const std::optional<Stdio>& err, core::TerminalRequest* terminal) {
   if (sandbox_ == nullptr) return base::Error(ErrorCode::kClosed, "the sandbox has been moved away");
   const core::Plan& plan = sandbox_->plan();
   core::SpawnRequest request;
+  request.terminal = terminal;
 
   base::Environment environment;
   for (const auto& [name, value] : plan.environment) environment.Set(name, value);
@@ -147,10 +150,11 @@ absl::StatusOr<Child> Command::Start(const Stdio& in, const Stdio& out, const St
                          core::FindProgram(plan, program_, environment.Get("PATH").value_or("/bin:/usr/bin"), start));
 
   std::array<Stream, 3> streams;
-  const std::array<const Stdio*, 3> wanted = {&in, &out, &err};
+  const std::array<const std::optional<Stdio>*, 3> wanted = {&in, &out, &err};
   for (int i = 0; i < 3; ++i) {
     const auto n = static_cast<std::size_t>(i);
-    LEASH_ASSIGN_OR_RETURN(streams[n], OpenStream(*wanted[n], i));
+    if (!wanted[n]->has_value()) continue;
+    LEASH_ASSIGN_OR_RETURN(streams[n], OpenStream(**wanted[n], i));
     LEASH_RETURN_IF_ERROR(CheckStream(streams[n].fd, plan.network_denied));
     request.stdio[n] = streams[n].fd;
   }
@@ -178,6 +182,14 @@ absl::StatusOr<ExitStatus> Command::Status() {
 absl::StatusOr<Child> Command::Spawn() {
   return Start(stdin_.value_or(Stdio::Inherit()), stdout_.value_or(Stdio::Inherit()),
                stderr_.value_or(Stdio::Inherit()));
+}
+
+absl::StatusOr<Pty> Command::SpawnPty(const PtyOptions& options) {
+  core::TerminalRequest terminal;
+  terminal.size = options.size;
+  LEASH_ASSIGN_OR_RETURN(terminal.modes, core::TerminalModesFor(options));
+  LEASH_ASSIGN_OR_RETURN(Child child, Start(stdin_, stdout_, stderr_, &terminal));
+  return Pty(std::move(child), terminal.master.release());
 }
 
 }  // namespace leash

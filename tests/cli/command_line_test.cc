@@ -47,6 +47,15 @@ TEST(CommandLine, DoubleDashEndsOptionsOnce) {
   EXPECT_EQ(WordsOf({"explain", "--", "-odd"}), Strings{"-odd"});
 }
 
+TEST(CommandLine, WordsOfShellAreTheShells) {
+  EXPECT_EQ(WordsOf({"shell"}), Strings{});
+  EXPECT_EQ(WordsOf({"shell", "--strict", "--", "-c", "exit 7"}), (Strings{"-c", "exit 7"}));
+  EXPECT_EQ(WordsOf({"shell", "script", "--strict"}), (Strings{"script", "--strict"}));
+  EXPECT_EQ(OptionsOf({"shell", "--strict", "--", "--permissive"}), Strings{"strict=true"});
+  EXPECT_EQ(ErrorOf({"shell", "--tty"}), "shell: unknown option '--tty'");
+  EXPECT_EQ(OptionsOf({"run", "--tty", "vi", "--tty"}), Strings{"tty=true"});
+}
+
 TEST(CommandLine, WordsAreKeptByteForByte) {
   EXPECT_EQ(WordsOf({"run", "echo", "", "a b", "[x,y]", "\xff\xfe", "a=b", "%s\n"}),
             (Strings{"echo", "", "a b", "[x,y]", "\xff\xfe", "a=b", "%s\n"}));

@@ -49,7 +49,9 @@ void ConnectStreams(const Start& start, const std::array<int, 3>& streams) {
   for (const int stream : start.closed) ::close(stream);
 }
 
-[[noreturn]] void RunChild(const std::string& binary, const Start& start, const std::array<int, 3>& streams) {
+}  // namespace
+
+void ExecLeash(const std::string& binary, const Start& start, const std::array<int, 3>& streams) {
   ConnectStreams(start, streams);
   SetSignals(start.ignored);
   BecomeUser(start.user);
@@ -70,6 +72,8 @@ void ConnectStreams(const Start& start, const std::array<int, 3>& streams) {
   ::execve(binary.c_str(), argv.data(), environment.data());
   ExitChild();
 }
+
+namespace {
 
 // stdin is a file: leash may leave it unread without anybody waiting.
 int InputFile(const std::string& text) {
@@ -105,7 +109,7 @@ LeashProcess::LeashProcess(const std::string& binary, const Start& start) {
   const int in = InputFile(start.input);
   const int out_file = start.out_path.empty() ? -1 : ::open(start.out_path.c_str(), O_WRONLY | O_CLOEXEC);
   pid_ = ::fork();
-  if (pid_ == 0) RunChild(binary, start, {in, out_file >= 0 ? out_file : out[1], err[1]});
+  if (pid_ == 0) ExecLeash(binary, start, {in, out_file >= 0 ? out_file : out[1], err[1]});
   for (const int fd : {in, out_file, out[1], err[1]}) {
     if (fd >= 0) ::close(fd);
   }

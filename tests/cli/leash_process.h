@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +31,9 @@ struct Start {
   std::string out_path = "";      // stdout goes to this file instead
   uid_t user = 0;
 };
+
+// In a new process: becomes leash, with these streams and no other descriptor.
+[[noreturn]] void ExecLeash(const std::string& binary, const Start& start, const std::array<int, 3>& streams);
 
 // A running leash. Killed with this object if it has not ended.
 class LeashProcess {

@@ -179,7 +179,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> argume
   line.command = FindCommand(*first_word);
   if (line.command == nullptr) return UnknownCommand(*first_word);
   const CommandInfo& command = *line.command;
-  Parser parser(WhereOf(command.id), command.name, command.id == CommandId::kRun, arguments.subspan(before + 1));
+  Parser parser(WhereOf(command.id), command.name, EndsAtWord(command.id), arguments.subspan(before + 1));
   LEASH_ASSIGN_OR_RETURN(line.words, parser.Parse(line));
   return line;
 }

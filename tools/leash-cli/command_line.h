@@ -19,15 +19,15 @@ struct Occurrence {
 struct CommandLine {
   const CommandInfo* command = nullptr;  // null: none was given
   std::vector<Occurrence> options;       // in the order given
-  std::vector<std::string> words;        // PROGRAM and its arguments, or PATH
+  std::vector<std::string> words;        // PROGRAM and its arguments, the arguments of the shell, or PATH
 
   bool Has(OptionId id) const;
   int Count(OptionId id) const;
 };
 
-// `arguments` without the program's own name. In `run`, options end at the first word that is none; "--" ends them
-// everywhere. Names are never completed from abbreviations.
-// Errors: unknown command or option (naming the nearest known one), a missing value, a value for a flag.
+// `arguments` without the program's own name. In `run` and `shell`, options end at the first word that is none; "--"
+// ends them everywhere. Names are never completed from abbreviations. Errors: unknown command or option (naming the
+// nearest known one), a missing value, a value for a flag.
 absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> arguments);
 
 }  // namespace leash::cli

@@ -100,6 +100,9 @@ _leash() {{
         elif [[ $command == run ]]; then
           declare -F _command_offset >/dev/null && _command_offset "$i"
           return
+        elif [[ $command == shell ]]; then
+          COMPREPLY=($(compgen -f -- "$cur"))
+          return
         fi ;;
     esac
   done
@@ -118,6 +121,7 @@ _leash() {{
   case $command in
     '') COMPREPLY=($(compgen -W '{commands}' -- "$cur")) ;;
     run) COMPREPLY=($(compgen -c -- "$cur")) ;;
+    shell) COMPREPLY=($(compgen -W '--' -- "$cur")) ;;
     explain) COMPREPLY=($(compgen -f -- "$cur")) ;;
     completion) COMPREPLY=($(compgen -W '{shells}' -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W '{commands}' -- "$cur")) ;;
@@ -125,7 +129,7 @@ _leash() {{
 }}
 complete -o filenames -F _leash leash
 )",
-                     fmt::arg("takes_value", Spellings(kOnTop | kOnRun | kOnExplain, TakesNextWord)),
+                     fmt::arg("takes_value", Spellings(kOnTop | kOnRun | kOnShell | kOnExplain, TakesNextWord)),
                      fmt::arg("values", BashValues()), fmt::arg("options", BashOptions()),
                      fmt::arg("commands", CommandNames()), fmt::arg("shells", kShells));
 }
@@ -189,6 +193,8 @@ std::string ZshWords(CommandId command) {
   switch (command) {
     case CommandId::kRun:
       return "'(-):program: _command_names -e' '*::argument: _normal'";
+    case CommandId::kShell:
+      return "'*:argument:_files'";
     case CommandId::kExplain:
       return "':path:_files'";
     case CommandId::kDoctor:
@@ -208,8 +214,7 @@ std::string ZshScript() {
   for (const CommandInfo& command : Commands()) {
     commands += fmt::format("    '{}:{}'\n", command.name, ZshEscape(command.summary));
     cases += fmt::format("    {})\n      _arguments{} \\\n{}        {}\n      ;;\n", command.name,
-                         command.id == CommandId::kRun ? " -A '-*'" : "", ZshSpecs(WhereOf(command.id)),
-                         ZshWords(command.id));
+                         EndsAtWord(command.id) ? " -A '-*'" : "", ZshSpecs(WhereOf(command.id)), ZshWords(command.id));
   }
   return fmt::format(R"(#compdef leash
 _leash() {{
@@ -273,7 +278,7 @@ std::string FishOptions(unsigned where, std::string_view state) {
 
 std::string FishScript() {
   std::string text = fmt::format(R"(# fish completion for leash
-# Prints the command whose options are being typed, or "program" once the program's name stands there.
+# Prints the command whose options are being typed, "program" once the program's name stands there, "argument" once one of the shell's does.
 function __leash_state
     set -l takes_value {}
     set -l command
@@ -294,6 +299,9 @@ function __leash_state
                 else if test $command = run
                     echo program
                     return
+                else if test $command = shell
+                    echo argument
+                    return
                 end
         end
     end
@@ -304,7 +312,7 @@ function __leash_is
 end
 complete -c leash -f
 )",
-                                 Spellings(kOnTop | kOnRun | kOnExplain, TakesNextWord));
+                                 Spellings(kOnTop | kOnRun | kOnShell | kOnExplain, TakesNextWord));
   for (const CommandInfo& command : Commands()) {
     text += fmt::format("complete -c leash -n '__leash_is \"\"' -a {} -d '{}'\n", command.name,
                         FishEscape(command.summary));
@@ -313,6 +321,7 @@ complete -c leash -f
   text += FishOptions(kOnTop, "");
   text += "complete -c leash -n '__leash_is run' -x -a '(__fish_complete_command)'\n";
   text += "complete -c leash -n '__leash_is program' -F\n";
+  text += "complete -c leash -n '__leash_is argument' -F\n";
   text += "complete -c leash -n '__leash_is explain' -F\n";
   text += fmt::format("complete -c leash -n '__leash_is completion' -x -a '{}'\n", kShells);
   text += fmt::format("complete -c leash -n '__leash_is help' -x -a '{}'\n", CommandNames());

@@ -31,6 +31,8 @@ int Dispatch(const CommandLine& line) {
   switch (line.command->id) {
     case CommandId::kRun:
       return Run(line);
+    case CommandId::kShell:
+      return Shell(line);
     case CommandId::kExplain:
       return Explain(line);
     case CommandId::kDoctor:

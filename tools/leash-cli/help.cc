@@ -64,7 +64,7 @@ std::string GeneralHelp() {
   std::string text = "Usage: leash COMMAND [OPTIONS] ...\n\nRuns programs in a sandbox.\n\nCommands:\n";
   for (const CommandInfo& command : Commands()) text += fmt::format("  {:12}{}\n", command.name, command.summary);
   text += OptionLines(kOnTop);
-  text += "\nExamples:\n  leash run echo hello\n  leash help run\n";
+  text += "\nExamples:\n  leash run echo hello\n  leash shell\n  leash help run\n";
   return text;
 }
 
@@ -73,9 +73,11 @@ std::string HelpOf(const CommandInfo& command) {
       fmt::format("Usage: leash {} {}\n\nleash {}: {}\n", command.name, command.usage, command.name, command.summary);
   if (!command.notes.empty()) text += fmt::format("\n{}\n", command.notes);
   text += OptionLines(WhereOf(command.id));
-  if (command.id == CommandId::kRun) {
+  if (EndsAtWord(command.id)) {
+    text += "\nExit status: the ";
+    text += command.id == CommandId::kShell ? "shell" : "program";
     text +=
-        "\nExit status: the program's own; 128+N when signal N ended it; 124 timed out;\n"
+        "'s own; 128+N when signal N ended it; 124 timed out;\n"
         "125 leash failed; 126 the program cannot be executed; 127 it was not found.\n";
   }
   text += fmt::format("\nExamples:\n{}", command.examples);

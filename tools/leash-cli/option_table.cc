@@ -6,8 +6,8 @@
 namespace leash::cli {
 namespace {
 
-constexpr unsigned kSandbox = kOnRun | kOnExplain;
-constexpr unsigned kEverywhere = kOnTop | kOnRun | kOnExplain | kOnDoctor | kOnOthers;
+constexpr unsigned kSandbox = kOnRun | kOnShell | kOnExplain;
+constexpr unsigned kEverywhere = kOnTop | kOnRun | kOnShell | kOnExplain | kOnDoctor | kOnOthers;
 
 constexpr std::array kCommands = {
     CommandInfo{CommandId::kRun, "run", "[OPTIONS] PROGRAM [ARGS...]", "run a program in a sandbox",
@@ -18,6 +18,15 @@ constexpr std::array kCommands = {
                 "  leash run --workdir . make test            # may write the current directory\n"
                 "  leash run --strict --executable tool \"$PWD/tool\"\n"
                 "  leash run --timeout 30 --max-memory 512M -e LANG=C python3 script.py\n"},
+    CommandInfo{CommandId::kShell, "shell", "[OPTIONS] [-- ARGS...]",
+                "run a shell in a sandbox, on a terminal of its own",
+                "The shell is $SHELL if the sandbox can run it, else /bin/bash, else /bin/sh.\n"
+                "ARGS are the shell's. It may do what a program of 'leash run' may, and stands\n"
+                "where that stands. If stdin is not a terminal, it is typed into the shell's.",
+                "  leash shell\n"
+                "  leash shell --workdir .                    # may write the current directory\n"
+                "  leash shell --strict -- -c 'ls -l /'\n"
+                "  printf 'make test\\n' | leash shell --workdir .\n"},
     CommandInfo{CommandId::kExplain, "explain", "[OPTIONS] [PATH]", "show what a sandbox would allow, without running",
                 "With PATH: the access that a sandbox has to it, and the rule that decides.",
                 "  leash explain\n"
@@ -66,6 +75,9 @@ constexpr std::array kOptions = {
            "Working directory", "start in DIR, which may be written", kSandbox},
     Option{OptionId::kKeep, "keep", 0, "keep-working-dir", Takes::kNothing, "", Offer::kNothing, "",
            "Working directory", "keep the private directory and print its path at the end", kSandbox},
+
+    Option{OptionId::kTty, "tty", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Terminal",
+           "give the program a terminal of its own", kOnRun},
 
     Option{OptionId::kEnv, "env", 'e', "", Takes::kValue, "KEY=VALUE", Offer::kNothing, "", "Environment",
            "set a variable; repeatable", kSandbox},
@@ -135,6 +147,8 @@ unsigned WhereOf(CommandId command) {
   switch (command) {
     case CommandId::kRun:
       return kOnRun;
+    case CommandId::kShell:
+      return kOnShell;
     case CommandId::kExplain:
       return kOnExplain;
     case CommandId::kDoctor:
@@ -145,6 +159,8 @@ unsigned WhereOf(CommandId command) {
   }
   return kOnOthers;
 }
+
+bool EndsAtWord(CommandId command) { return command == CommandId::kRun || command == CommandId::kShell; }
 
 std::span<const Option> Options() {
   static const std::vector<Option> options = WithToggles();

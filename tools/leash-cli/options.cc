@@ -114,6 +114,7 @@ absl::Status Apply(const Occurrence& flag, Layer& layer) {
       return layer.accept_degraded_kernel = true, absl::OkStatus();
     case OptionId::kConfig:
     case OptionId::kNoConfig:
+    case OptionId::kTty:
     case OptionId::kJson:
     case OptionId::kVerbose:
     case OptionId::kHelp:

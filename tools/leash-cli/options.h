@@ -9,7 +9,7 @@
 
 namespace leash::cli {
 
-// What the flags of `run` and `explain` say. Errors name the flag.
+// What the flags of `run`, `shell` and `explain` say. Errors name the flag.
 absl::StatusOr<Layer> LayerOfFlags(const CommandLine& line);
 
 struct Loaded {

@@ -5,6 +5,7 @@
 // A static program without libc, some tens of kilobytes, that leash carries in itself and runs from memory: a sandbox
 // costs the same from a host of any size, and waiting in one costs next to nothing.
 #include <asm/ioctls.h>
+#include <asm/termios.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
@@ -125,6 +126,7 @@ struct Running {
   long pid;
   int answers;
   std::uint64_t command;
+  bool leads_group;
 };
 constexpr int kMostRunning = 4096;
 Running running[kMostRunning];
@@ -275,7 +277,7 @@ class Init {
     for (int i = 0; i < running_end; ++i) {
       const Running& one = running[i];
       if (one.pid == 0 || one.command != request.command) continue;
-      Sys(SYS_kill, order_->keep_session ? one.pid : -one.pid, request.signal);
+      Sys(SYS_kill, one.leads_group ? -one.pid : one.pid, request.signal);
     }
   }
 
@@ -301,7 +303,7 @@ class Init {
       if (pid > 0) Sys(SYS_wait4, pid, 0, __WALL, 0);
       Send(answers, answer);
     } else {
-      *slot = {pid, answers, message.request.command};
+      *slot = {pid, answers, message.request.command, order.new_session};
       message.fds[1] = -1;  // stays open until the end is told
       answer.kind = AnswerKind::kStarted;
       Send(answers, answer, pidfd, terminal);
@@ -318,8 +320,8 @@ class Init {
       if (own && next >= message.fd_count) return false;
       order.stdio[static_cast<std::size_t>(i)] = own ? message.fds[next++] : -1;
     }
-    if (spawn->terminal) {
-      terminal = OpenTerminal(answer);
+    if (spawn->terminal.wanted) {
+      terminal = OpenTerminal(spawn->terminal, answer);
       if (terminal < 0) return false;
     }
     order.terminal = terminal;
@@ -334,7 +336,7 @@ class Init {
     order.filter.filter = reinterpret_cast<sock_filter*>(const_cast<char*>(arena_ + order_->filter));
     for (std::uint32_t i = 0; i < spawn->limit_count; ++i) order.limits[i] = spawn->limits[i];
     order.limit_count = spawn->limit_count;
-    order.new_session = !order_->keep_session || spawn->terminal;
+    order.new_session = !order_->keep_session || spawn->terminal.wanted;
     order.drop_capabilities = true;
     order.die_with_parent = false;
     order.parent = static_cast<pid_t>(Sys(SYS_getpid));
@@ -350,13 +352,16 @@ class Init {
     return reinterpret_cast<char* const*>(entries);
   }
 
-  static int OpenTerminal(Answer& answer) {
+  static int OpenTerminal(const wire::Terminal& wanted, Answer& answer) {
     answer.stage = static_cast<int>(LaunchStage::kTerminal);
     const long master = Sys(SYS_openat, AT_FDCWD, "/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
     answer.error = static_cast<int>(-master);
     if (master < 0) return -1;
     const int unlocked = 0;
-    const long result = Sys(SYS_ioctl, master, TIOCSPTLCK, &unlocked);
+    const winsize size = {wanted.rows, wanted.columns, 0, 0};
+    long result = Sys(SYS_ioctl, master, TIOCSPTLCK, &unlocked);
+    if (result >= 0) result = Sys(SYS_ioctl, master, TIOCSWINSZ, &size);
+    if (result >= 0) result = Sys(SYS_ioctl, master, TCSETS, &wanted.modes);
     answer.error = static_cast<int>(-result);
     if (result >= 0) return static_cast<int>(master);
     Sys(SYS_close, master);

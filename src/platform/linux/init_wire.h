@@ -81,6 +81,24 @@ struct SetUpOrder {
   bool keep_session;  // commands stay in leash's session
 };
 
+// The kernel's own struct termios, as ioctl(TCSETS) takes it (asm-generic/termbits.h); libc's is another.
+struct TerminalModes {
+  std::uint32_t input;
+  std::uint32_t output;
+  std::uint32_t control;
+  std::uint32_t local;
+  std::uint8_t line;
+  std::uint8_t keys[19];
+};
+static_assert(sizeof(TerminalModes) == 36);
+
+struct Terminal {
+  bool wanted;  // make one, and give its master to leash
+  std::uint16_t rows;
+  std::uint16_t columns;
+  TerminalModes modes;
+};
+
 // A LaunchOrder in which every pointer is an offset, and the tables that it points to are tables of offsets, 64 bits
 // wide, that end with a 0.
 struct SpawnOrder {
@@ -90,7 +108,7 @@ struct SpawnOrder {
   Offset current_dir;  // a path
   LimitValue limits[8];
   std::uint32_t limit_count;
-  bool terminal;  // give it one, and its master to leash
+  Terminal terminal;
 };
 
 // Where setting up failed.

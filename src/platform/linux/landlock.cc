@@ -119,4 +119,12 @@ absl::StatusOr<base::UniqueFd> MakeRuleset(const LandlockFeatures& features,
   return ruleset;
 }
 
+absl::Status AddDeviceRule(const LandlockFeatures& features, int ruleset, int node, const std::string& path) {
+  PathBeneathAttr rule;
+  rule.allowed_access = LandlockRights(Access::kReadWrite, true, false) & features.fs;
+  rule.parent_fd = node;
+  if (::syscall(kSysAddRule, ruleset, kRulePathBeneath, &rule, 0) == 0) return absl::OkStatus();
+  return base::ErrnoError(ErrorCode::kNotEnforced, errno, fmt::format("Landlock refuses a rule on {}", path));
+}
+
 }  // namespace leash::platform

@@ -42,4 +42,8 @@ std::uint64_t LandlockRights(Access access, bool device, bool is_directory);
 absl::StatusOr<base::UniqueFd> MakeRuleset(const LandlockFeatures& features,
                                            const std::vector<core::SubtreeGrant>& grants, std::uint64_t withheld = 0);
 
+// Adds a rule to it that opens one device node for reading, writing and ioctl(2): for commands that start from now on.
+// `path` is for the error's message.
+absl::Status AddDeviceRule(const LandlockFeatures& features, int ruleset, int node, const std::string& path);
+
 }  // namespace leash::platform

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -31,6 +30,7 @@
 #include "platform/linux/limits.h"
 #include "platform/linux/membership.h"
 #include "platform/linux/seccomp_filter.h"
+#include "platform/linux/terminal.h"
 
 namespace leash::platform {
 namespace {
@@ -150,13 +150,11 @@ class LandlockSandbox final : public core::PreparedSandbox {
     order.program = request.program.c_str();
     order.argv = argv.data();
     order.environment = environment.data();
-    base::UniqueFd master;
+    Terminal terminal;
     if (request.terminal != nullptr) {
-      master.reset(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
-      if (!master || ::unlockpt(master.get()) != 0) {
-        return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot make a terminal for the command");
-      }
-      order.terminal = master.get();
+      LEASH_ASSIGN_OR_RETURN(terminal, OpenTerminal(*request.terminal));
+      LEASH_RETURN_IF_ERROR(GrantTerminal(terminal));
+      order.terminal = terminal.master.get();
     }
     std::array<base::UniqueFd, 3> streams;  // above 2, so that connecting one does not overwrite the next
     for (std::size_t i = 0; i < streams.size(); ++i) {
@@ -185,7 +183,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
     absl::StatusOr<BorrowedChild> started = base::Error(ErrorCode::kSpawnFailed, "the command was not started");
     OnLastingThread([&] { started = Launch(order); });
     if (!started.ok()) return started.status();
-    if (request.terminal != nullptr) *request.terminal = std::move(master);
+    if (request.terminal != nullptr) request.terminal->master = std::move(terminal.master);
     base::Log(base::LogLevel::kInfo, "started {} as process {}", request.program, started->pid);
     return std::make_unique<LandlockProcess>(started->pid, std::move(started->pidfd), order.new_session, mark, limits_,
                                              before);
@@ -205,6 +203,21 @@ class LandlockSandbox final : public core::PreparedSandbox {
   std::vector<std::string> Unguarded() const override { return plan_.guarded; }
 
  private:
+  // Opened by the command itself: /dev/tty, which is whatever terminal controls the one who opens it, and the
+  // terminal's own name, which /dev/stderr leads to. The rules are on the nodes, so another terminal that gets the same
+  // name later is not meant. The rest of /dev/pts stays closed.
+  absl::Status GrantTerminal(const Terminal& terminal) const {
+    LEASH_ASSIGN_OR_RETURN(const base::UniqueFd controlling, base::OpenCanonical(kControllingTerminal));
+    LEASH_RETURN_IF_ERROR(GrantNode(kControllingTerminal, controlling.get()));
+    return GrantNode(TerminalName(terminal.master), terminal.slave.get());
+  }
+
+  absl::Status GrantNode(const std::string& path, int node) const {
+    const core::PathRule* rule = core::DecidingRule(plan_, path);
+    if (rule != nullptr && rule->kind == core::RuleKind::kDeny) return absl::OkStatus();
+    return AddDeviceRule(features_, ruleset_.get(), node, path);
+  }
+
   const core::Plan plan_;
   const std::uint64_t id_;
   const std::string canary_;

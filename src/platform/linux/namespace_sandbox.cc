@@ -22,6 +22,7 @@
 #include "platform/linux/membership.h"
 #include "platform/linux/mount_plan.h"
 #include "platform/linux/seccomp_filter.h"
+#include "platform/linux/terminal.h"
 
 namespace leash::platform {
 namespace {
@@ -118,7 +119,7 @@ class NamespaceSandbox final : public core::PreparedSandbox {
     order.environment = AddTable(arena, request.environment);
     order.current_dir = arena.Add(request.current_dir.empty() ? plan_.start_dir : request.current_dir);
     for (const LimitValue& limit : limits) order.limits[order.limit_count++] = limit;
-    order.terminal = request.terminal != nullptr;
+    if (request.terminal != nullptr) order.terminal = WireTerminal(*request.terminal);
     arena.SetHead(order);
 
     LEASH_ASSIGN_OR_RETURN(auto sockets, AnswerSocket());
@@ -137,7 +138,7 @@ class NamespaceSandbox final : public core::PreparedSandbox {
     if (received.answer.kind != AnswerKind::kStarted) {
       return LaunchError(static_cast<LaunchStage>(received.answer.stage), received.answer.error, request.program);
     }
-    if (request.terminal != nullptr) *request.terminal = std::move(received.terminal);
+    if (request.terminal != nullptr) request.terminal->master = std::move(received.terminal);
     base::Log(base::LogLevel::kInfo, "started {}", request.program);
     return std::make_unique<NamespaceProcess>(init_, number, std::move(received.command), std::move(sockets.first),
                                               mark, limits_, before);

@@ -1,0 +1,91 @@
+#include "in_sandbox.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "fmt/format.h"
+#include "leash/leash.h"
+#include "messages.h"
+#include "options.h"
+#include "values.h"
+
+namespace leash::cli {
+namespace {
+
+// The limit as it was given; a time has its own message (kTimeout), and the others end nothing.
+std::string ValueOf(const ResourceLimits& limits, Limit limit) {
+  switch (limit) {
+    case Limit::kMemory:
+      return FormatSize(limits.memory_bytes.value_or(0));
+    case Limit::kFileSize:
+      return FormatSize(limits.file_size_bytes.value_or(0));
+    case Limit::kCpuTime:
+      return absl::FormatDuration(limits.cpu_time.value_or(absl::ZeroDuration()));
+    case Limit::kWallTime:
+    case Limit::kOpenFiles:
+    case Limit::kProcesses:
+      break;
+  }
+  return "";
+}
+
+void TellOfLimits(const ResourceLimits& limits, const Ended& ended) {
+  if (ended.usage.refused_processes > 0) {
+    base::Log(base::LogLevel::kInfo, "the limit on processes refused {} new ones", ended.usage.refused_processes);
+  }
+  if (!ended.usage.ended_by.has_value()) return;
+  const Limit limit = *ended.usage.ended_by;
+  PrintMessage(fmt::format("{}ended by the limit on {} ({})",
+                           ended.status.Signal().has_value() ? "" : "a process of the program was ", LimitName(limit),
+                           ValueOf(limits, limit)));
+}
+
+void TellOfQuarantine(const std::vector<Quarantined>& found) {
+  for (const Quarantined& one : found) {
+    PrintMessage(fmt::format("the program changed {}, which is protected: {}{}", base::Printable(one.path),
+                             one.moved_to.empty() ? "it was removed" : "moved to " + base::Printable(one.moved_to),
+                             one.restored ? "; the former one is back" : ""));
+  }
+}
+
+template <NetworkPolicy N>
+int With(const Settings& settings, N network, const Body& body) {
+  absl::StatusOr<Sandbox<N>> sandbox = Sandbox<N>::Create({settings.config, std::move(network)});
+  if (!sandbox.ok()) return Fail(sandbox.status());
+  const std::string scratch = sandbox->ScratchDir();
+  const absl::StatusOr<Ended> ended =
+      body(settings, [&](std::string program) { return sandbox->Command(std::move(program)); });
+  const absl::Status closed = sandbox->Close();
+  int code = ended.ok() ? ended->status.ShellCode() : Fail(ended.status());
+  if (ended.ok()) TellOfLimits(settings.config.limits, *ended);
+  if (!closed.ok()) {
+    Fail(closed);
+    if (code == 0) code = kExitFailure;
+  }
+  TellOfQuarantine(sandbox->Quarantined());
+  if (settings.config.keep_scratch) PrintMessage("kept " + scratch);
+  return code;
+}
+
+}  // namespace
+
+int InSandbox(const CommandLine& line, const Body& body) {
+  AdoptOrphans();
+  const absl::StatusOr<Loaded> loaded = LoadSettings(line);
+  if (!loaded.ok()) return Fail(loaded.status());
+  const Settings& settings = loaded->settings;
+  if (!loaded->config_path.empty()) base::Log(base::LogLevel::kInfo, "configuration: {}", loaded->config_path);
+  switch (settings.network) {
+    case NetworkMode::kDeny:
+      return With(settings, DenyAll(), body);
+    case NetworkMode::kAllow:
+      return With(settings, AllowAll(), body);
+    case NetworkMode::kAllowList:
+      return With(settings, AllowList(settings.allow_domains), body);
+  }
+  return kExitFailure;
+}
+
+}  // namespace leash::cli
