@@ -29,6 +29,9 @@ std::vector<Quarantined> QuarantinedOf(const SandboxState& state);
 bool UsesNamespaces(const SandboxState& state);
 }  // namespace core
 
+// A sandbox belongs to the process that made it, and ends with that at the latest: a program that daemonises itself by
+// fork(2) makes its sandboxes afterwards.
+//
 // Movable, not copyable. Every method may be called from any thread. The destructor kills every process that was
 // started in the sandbox and everything descended from it, and removes the scratch directory.
 //

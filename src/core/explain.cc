@@ -66,6 +66,7 @@ std::string Dump(const nlohmann::ordered_json& json) {
 std::string ToJson(const core::Plan& plan) {
   nlohmann::ordered_json json;
   json["isolation"] = IsolationName(plan.isolation);
+  json["namespaces"] = NamespacesName(plan.namespaces);
   json["network"] = plan.network_denied ? "denied" : "policy";
   json["start_dir"] = plan.start_dir;
   json["working_dir"] = plan.working_dir;
@@ -80,6 +81,7 @@ std::string ToJson(const core::Plan& plan) {
                              {"reason", rule.reason},
                              {"device", rule.device}});
   }
+  json["guarded"] = plan.guarded;
   json["environment"] = nlohmann::ordered_json::object();
   for (const auto& [name, value] : plan.environment) json["environment"][name] = value;
   json["limits"] = nlohmann::ordered_json::object();
@@ -105,10 +107,11 @@ std::string ToJson(const core::Plan& plan) {
 
 std::string ToText(const core::Plan& plan) {
   std::string text = fmt::format(
-      "isolation    {}\nnetwork      {}\nstarts in    {}\nmay write    {}\nHOME, TMPDIR {}\n"
+      "isolation    {}\nnamespaces   {}\nnetwork      {}\nstarts in    {}\nmay write    {}\nHOME, TMPDIR {}\n"
       "terminal     {}\n",
-      IsolationName(plan.isolation), plan.network_denied ? "denied" : "by policy", base::Printable(plan.start_dir),
-      base::Printable(plan.working_dir), plan.scratch_dir, plan.keep_terminal ? "kept" : "none: a session of its own");
+      IsolationName(plan.isolation), NamespacesName(plan.namespaces), plan.network_denied ? "denied" : "by policy",
+      base::Printable(plan.start_dir), base::Printable(plan.working_dir), plan.scratch_dir,
+      plan.keep_terminal ? "kept" : "none: a session of its own");
   if (plan.accept_degraded_kernel) text += "weakened     an old kernel's gaps are accepted\n";
   if (plan.best_effort_limits) text += "weakened     limits that cannot be held here are left out\n";
   text += "\npaths (the longest one that holds a file decides)\n";
@@ -116,6 +119,8 @@ std::string ToText(const core::Plan& plan) {
     text += fmt::format("  {:<4} {}  ({}: {})\n", FormatAccess(rule.access), base::Printable(rule.path),
                         core::RuleKindName(rule.kind), rule.reason);
   }
+  if (!plan.guarded.empty()) text += "\nguarded: they stay as they are where the rules let them be written\n";
+  for (const std::string& path : plan.guarded) text += fmt::format("  {}\n", base::Printable(path));
   text += "\nenvironment\n";
   for (const auto& [name, value] : plan.environment) text += fmt::format("  {}={}\n", name, base::Printable(value));
   text += "\nlimits\n";

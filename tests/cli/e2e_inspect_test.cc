@@ -1,4 +1,5 @@
 // doctor, explain and completion.
+#include <algorithm>
 #include <cstdlib>
 
 #include "leash_process.h"
@@ -54,6 +55,21 @@ TEST_P(InspectTest, ExplainShowsTheSettings) {
   EXPECT_EQ(text.code, 0);
   EXPECT_NE(text.out.find("default"), std::string::npos);
   EXPECT_NE(text.out.find(Project("").substr(0, Project("").size() - 1)), std::string::npos);
+}
+
+TEST_P(InspectTest, ExplainShowsWhatIsGuarded) {
+  const std::string hooks = Project(".git/hooks");
+  const auto guarded = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"explain", "--json"});
+    const Json document = JsonOf(more);
+    EXPECT_EQ(document.at("namespaces"), "auto");
+    const auto& paths = document.at("guarded");
+    return std::find(paths.begin(), paths.end(), hooks) != paths.end();
+  };
+  EXPECT_TRUE(guarded({"--workdir", "."}));
+  EXPECT_FALSE(guarded({})) << "it cannot be written";
+  EXPECT_FALSE(guarded({"--workdir", ".", "--no-protect-project-files"}));
+  EXPECT_NE(Leash({"explain", "--workdir", "."}).out.find("\n  " + hooks + "\n"), std::string::npos);
 }
 
 TEST_P(InspectTest, ExplainOfAPathNamesTheRule) {

@@ -62,7 +62,7 @@ class LimitsTest : public ::testing::TestWithParam<Namespaces> {
     return output.ok() ? *std::move(output) : Output();
   }
   void SetUp() override {
-    if (GetParam() == Namespaces::kRequire && !Create({}).ok()) GTEST_SKIP() << "this machine refuses namespaces";
+    if (GetParam() == Namespaces::kRequire && !Create({}).ok()) GTEST_SKIP() << "namespaces: refused to this user here";
   }
 };
 INSTANTIATE_TEST_SUITE_P(Mechanisms, LimitsTest, ::testing::Values(Namespaces::kRequire, Namespaces::kOff),

@@ -34,7 +34,7 @@ class PtyTest : public ::testing::TestWithParam<Namespaces> {
     auto sandbox = Sandbox<>::Create(Config());
     if (!sandbox.ok() && GetParam() == Namespaces::kRequire &&
         GetErrorCode(sandbox.status()) == ErrorCode::kNotEnforced) {
-      GTEST_SKIP() << "no namespaces here: " << sandbox.status().message();
+      GTEST_SKIP() << "namespaces: " << sandbox.status().message();
     }
     ASSERT_TRUE(sandbox.ok()) << sandbox.status();
     sandbox_.emplace(*std::move(sandbox));

@@ -95,9 +95,14 @@ std::string SettingName(const testing::TestParamInfo<Setting>& info) {
 
 std::string UserName(const testing::TestParamInfo<Who>& info) { return WhoName(info.param); }
 
+bool HasNamespaces(const World& world) {
+  return world.Inside({"--isolation", "strict", "--namespaces", "require"}, {"/bin/true"}).code == 0;
+}
+
 void Guarantees::SetUp() {
   const std::string why = WhyNot(std::get<1>(GetParam()));
   if (!why.empty()) GTEST_SKIP() << why;
+  if (with_namespaces() && !HasNamespaces(world())) GTEST_SKIP() << "namespaces: refused to this user here";
   world().StartVictim();
 }
 

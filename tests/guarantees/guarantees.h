@@ -106,6 +106,9 @@ class ForEachUser : public testing::TestWithParam<Who> {
   World& world() const { return World::Of(GetParam()); }
 };
 
+// Whether this machine gives the world's user namespaces.
+bool HasNamespaces(const World& world);
+
 std::string UserName(const testing::TestParamInfo<Who>& info);
 
 #define LEASH_EVERY_SETTING(suite)                                                                       \

@@ -68,7 +68,8 @@ int SwapOnce(World& world, Namespaces namespaces, F configure) {
 template <typename F>
 int SwapAs(World& world, F configure) {
   const int closed = SwapOnce(world, Namespaces::kOff, configure);
-  return closed == kClosed ? SwapOnce(world, Namespaces::kRequire, configure) : closed;
+  if (closed != kClosed || !HasNamespaces(world)) return closed;
+  return SwapOnce(world, Namespaces::kRequire, configure);
 }
 
 TEST_P(DirectorySwap, OfTheWorkingDirectoryOpensNothing) {

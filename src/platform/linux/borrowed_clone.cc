@@ -1,9 +1,13 @@
 #include "platform/linux/borrowed_clone.h"
 
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 
@@ -16,47 +20,59 @@ extern "C" int __clone(int (*function)(void*), void* stack, int flags, void* arg
 namespace leash::platform {
 namespace {
 
-// The stack that a child runs on until execve. One a start; with a guard page below.
-class ChildStack {
- public:
-  ChildStack() : base_(::mmap(nullptr, kSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
-    if (base_ != MAP_FAILED && ::mprotect(Bottom(), kSize - kGuard, PROT_READ | PROT_WRITE) != 0) {
-      ::munmap(base_, kSize);
-      base_ = MAP_FAILED;
-    }
-  }
-  ~ChildStack() {
-    if (base_ != MAP_FAILED) ::munmap(base_, kSize);
-  }
-  ChildStack(const ChildStack&) = delete;
-  ChildStack& operator=(const ChildStack&) = delete;
+constexpr std::size_t kGuard = 4096;
+constexpr std::size_t kStackSize = std::size_t{64} * 1024;
 
-  bool ok() const { return base_ != MAP_FAILED; }
-  void* Top() const { return static_cast<char*>(base_) + kSize; }
-
- private:
-  static constexpr std::size_t kGuard = 4096;
-  static constexpr std::size_t kSize = std::size_t{64} * 1024;
-  char* Bottom() const { return static_cast<char*>(base_) + kGuard; }
-  void* base_;
-};
-
-}  // namespace
-
-absl::StatusOr<BorrowedChild> CloneBorrowed(int (*function)(void*), void* argument, int flags) {
-  const ChildStack stack;
-  if (!stack.ok()) return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot make a stack for a process");
+// `given_back`, if any, becomes 0 when the child gives the memory back; without, this waits until then.
+absl::StatusOr<BorrowedChild> Clone(const ChildStack& stack, int (*function)(void*), void* argument, int flags,
+                                    std::uint32_t* given_back) {
+  if (!stack.ok()) return base::Error(ErrorCode::kSpawnFailed, "cannot make a stack for a process");
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   // No handler of the host may run in the child, on memory that is not its own.
   pthread_sigmask(SIG_SETMASK, &all, &before);
   int pidfd = -1;
-  const pid_t pid = ::__clone(function, stack.Top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | flags, argument, &pidfd);
+  flags |= CLONE_VM | CLONE_PIDFD | (given_back != nullptr ? CLONE_CHILD_CLEARTID : CLONE_VFORK);
+  const pid_t pid = ::__clone(function, stack.Top(), flags, argument, &pidfd, nullptr, given_back);
   const int error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return base::ErrnoError(ErrorCode::kSpawnFailed, error, "cannot make a process");
   return BorrowedChild{pid, base::UniqueFd(pidfd)};
+}
+
+}  // namespace
+
+ChildStack::ChildStack() {
+  void* base = ::mmap(nullptr, kStackSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (base == MAP_FAILED) return;
+  if (::mprotect(static_cast<char*>(base) + kGuard, kStackSize - kGuard, PROT_READ | PROT_WRITE) != 0) {
+    ::munmap(base, kStackSize);
+    return;
+  }
+  base_ = base;
+}
+
+ChildStack::~ChildStack() {
+  if (base_ != nullptr) ::munmap(base_, kStackSize);
+}
+
+void* ChildStack::Top() const { return static_cast<char*>(base_) + kStackSize; }
+
+absl::StatusOr<BorrowedChild> CloneBorrowed(int (*function)(void*), void* argument, int flags) {
+  return Clone(ChildStack(), function, argument, flags, nullptr);
+}
+
+absl::StatusOr<BorrowedChild> BorrowedStart::Clone(int (*function)(void*), void* argument, int flags) {
+  borrowed_ = 1;
+  absl::StatusOr<BorrowedChild> child = platform::Clone(stack_, function, argument, flags, &borrowed_);
+  if (!child.ok()) borrowed_ = 0;
+  return child;
+}
+
+void BorrowedStart::Wait() {
+  std::atomic_ref<std::uint32_t> borrowed(borrowed_);
+  while (borrowed.load(std::memory_order_acquire) != 0) ::syscall(SYS_futex, &borrowed_, FUTEX_WAIT, 1, nullptr);
 }
 
 }  // namespace leash::platform

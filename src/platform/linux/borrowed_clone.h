@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
 
@@ -18,5 +20,33 @@ struct BorrowedChild {
 // `argument` points to. `flags` are further ones for clone(2), with the signal that tells of the end, if any.
 // Errors: clone(2)'s own.
 absl::StatusOr<BorrowedChild> CloneBorrowed(int (*function)(void*), void* argument, int flags);
+
+// The stack that a child runs on until it has executed a program; with a guard page below.
+class ChildStack {
+ public:
+  ChildStack();
+  ~ChildStack();
+  ChildStack(const ChildStack&) = delete;
+  ChildStack& operator=(const ChildStack&) = delete;
+
+  bool ok() const { return base_ != nullptr; }
+  void* Top() const;
+
+ private:
+  void* base_ = nullptr;
+};
+
+// The same without waiting: the parent goes on while the child borrows its memory. This object, and what `argument`
+// points to, must stay where they are until Wait() has returned, or the child has been waited for.
+class BorrowedStart {
+ public:
+  absl::StatusOr<BorrowedChild> Clone(int (*function)(void*), void* argument, int flags);
+  // Returns when the child has given the memory back: it has executed a program, or ended.
+  void Wait();
+
+ private:
+  ChildStack stack_;
+  std::uint32_t borrowed_ = 0;  // the kernel sets it to 0 and wakes who waits (set_tid_address(2))
+};
 
 }  // namespace leash::platform

@@ -125,29 +125,33 @@ absl::StatusOr<std::unique_ptr<InitProcess>> InitProcess::Start() {
   const base::UniqueFd host(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
   if (!host) return base::ErrnoError(ErrorCode::kIo, errno, "cannot open a pidfd of leash itself");
 
-  const std::string uid_map = IdMap(::geteuid());
-  const std::string gid_map = IdMap(::getegid());
-  InitOrder order;
-  order.control = theirs.get();
-  order.host = host.get();
-  order.image = image;
-  order.uid_map = uid_map;
-  order.gid_map = gid_map;
+  std::unique_ptr<InitProcess> init(new InitProcess(std::move(ours)));
+  Launch& launch = init->launch_;
+  launch.uid_map = IdMap(::geteuid());
+  launch.gid_map = IdMap(::getegid());
+  launch.order.control = theirs.get();
+  launch.order.host = host.get();
+  launch.order.image = image;
+  launch.order.uid_map = launch.uid_map;
+  launch.order.gid_map = launch.gid_map;
   // With a user namespace the sandbox has no power over anything that is not its own, root's or not.
-  absl::StatusOr<BorrowedChild> child = CloneBorrowed(&RunInitChild, &order, CLONE_NEWUSER | CLONE_NEWPID);
+  absl::StatusOr<BorrowedChild> child = launch.start.Clone(&RunInitChild, &launch.order, CLONE_NEWUSER | CLONE_NEWPID);
   if (!child.ok() && ::geteuid() == 0) {
-    order.uid_map = order.gid_map = {};
-    child = CloneBorrowed(&RunInitChild, &order, CLONE_NEWPID);
+    launch.order.uid_map = launch.order.gid_map = {};
+    child = launch.start.Clone(&RunInitChild, &launch.order, CLONE_NEWPID);
   }
   if (!child.ok()) {
     return base::Error(ErrorCode::kNotEnforced,
                        fmt::format("this machine refuses namespaces ({})", std::string(child.status().message())));
   }
-  std::unique_ptr<InitProcess> init(new InitProcess(child->pid, std::move(child->pidfd), std::move(ours)));
-  if (order.failed_stage != InitStage::kNone) {
-    return base::ErrnoError(ErrorCode::kNotEnforced, order.failed_errno, StageText(order.failed_stage));
-  }
+  init->pidfd_ = std::move(child->pidfd);
   return init;
+}
+
+absl::Status InitProcess::WaitUntilStarted() {
+  launch_.start.Wait();
+  if (launch_.order.failed_stage == InitStage::kNone) return absl::OkStatus();
+  return base::ErrnoError(ErrorCode::kNotEnforced, launch_.order.failed_errno, StageText(launch_.order.failed_stage));
 }
 
 InitProcess::~InitProcess() { Kill().IgnoreError(); }

@@ -1,13 +1,12 @@
 // leash's side of a sandbox's init process: starting it, and talking to it (init_wire.h).
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -15,6 +14,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
+#include "platform/linux/borrowed_clone.h"
+#include "platform/linux/init_launch.h"
 #include "platform/linux/init_wire.h"
 
 namespace leash::platform {
@@ -43,9 +44,11 @@ class ArenaBuilder {
 
 class InitProcess {
  public:
-  // A new process in namespaces of its own, which begins to make the others. Errors: kNotEnforced with the reason when
-  // this machine does not let us.
+  // A new process in namespaces of its own, which begins to make the others. Does not wait for it. Errors: kNotEnforced
+  // with the reason when this machine does not let us.
   static absl::StatusOr<std::unique_ptr<InitProcess>> Start();
+  // To be called before anything is sent. Errors: as Start.
+  absl::Status WaitUntilStarted();
 
   // Ends the sandbox and everything in it.
   ~InitProcess();
@@ -60,13 +63,18 @@ class InitProcess {
   void BeginKill() const;
   absl::Status Kill();
 
-  pid_t pid() const { return pid_; }
-
  private:
-  InitProcess(pid_t pid, base::UniqueFd pidfd, base::UniqueFd control)
-      : pid_(pid), pidfd_(std::move(pidfd)), control_(std::move(control)) {}
+  // What the new process uses until it executes its program.
+  struct Launch {
+    std::string uid_map;
+    std::string gid_map;
+    InitOrder order;
+    BorrowedStart start;
+  };
 
-  const pid_t pid_;
+  explicit InitProcess(base::UniqueFd control) : control_(std::move(control)) {}
+
+  Launch launch_;
   base::UniqueFd pidfd_;  // until it has been waited for
   const base::UniqueFd control_;
 };

@@ -43,8 +43,8 @@ class LinuxBackend final : public core::Backend {
     if (groundwork == nullptr) return PrepareLandlockSandbox(plan, id, canary, std::move(limits));
     absl::StatusOr<std::unique_ptr<InitProcess>>& init = static_cast<InitGroundwork&>(*groundwork).init;
     bool refused = true;
-    absl::Status reason = init.status();
-    if (init.ok()) {
+    absl::Status reason = init.ok() ? (*init)->WaitUntilStarted() : init.status();
+    if (reason.ok()) {
       auto sandbox = PrepareNamespaceSandbox(plan, id, limits, *std::move(init), refused);
       if (sandbox.ok()) return sandbox;
       reason = sandbox.status();

@@ -117,7 +117,10 @@ class Planner {
     const bool devices = standing.device || base::IsAtOrBelow(path, "/dev");
     mount.attributes = devices ? MOUNT_ATTR_NOSUID : kNoDevices;
     if (!Includes(standing.access, Access::kReadWrite)) mount.attributes |= MOUNT_ATTR_RDONLY;
-    if (!Includes(standing.access, Access::kReadExecute)) mount.attributes |= MOUNT_ATTR_NOEXEC;
+    // Landlock decides about execve(2). Of what may be written, nothing is mapped as code either; what may only be read
+    // can hold the libraries of a virtual environment.
+    const bool executable = Includes(standing.access, Access::kReadExecute);
+    if (Includes(standing.access, Access::kReadWrite) && !executable) mount.attributes |= MOUNT_ATTR_NOEXEC;
     // The rule on an own root lets everything be read that is there.
     if (standing.access != Access::kRead || standing.device || !result_.own_root) {
       mount.rights = Rights(standing.access, standing.device, directory);

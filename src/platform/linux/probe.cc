@@ -252,6 +252,7 @@ Mechanism ProbeNamespaces() {
   plan.accept_degraded_kernel = true;
   const absl::Status status = [&]() -> absl::Status {
     LEASH_ASSIGN_OR_RETURN(std::unique_ptr<InitProcess> init, InitProcess::Start());
+    LEASH_RETURN_IF_ERROR(init->WaitUntilStarted());
     LEASH_ASSIGN_OR_RETURN(std::shared_ptr<HeldLimits> limits, HeldLimits::Make(plan, 1));
     bool refused = false;
     return PrepareNamespaceSandbox(plan, 1, std::move(limits), std::move(init), refused).status();

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "platform/linux/landlock_uapi.h"
 #include "support/fake_file_system.h"
 
 namespace leash::platform {
@@ -79,7 +80,12 @@ class MountPlanTest : public ::testing::Test {
     EXPECT_EQ(top->source, "/" + top->target) << "attached elsewhere";
     Access access = Access::kRead;
     if ((top->attributes & MOUNT_ATTR_RDONLY) == 0) access = access | Access::kReadWrite;
-    if ((top->attributes & MOUNT_ATTR_NOEXEC) == 0) access = access | Access::kReadExecute;
+    if ((top->rights & landlock::kFsExecute) != 0) access = access | Access::kReadExecute;
+    if (Includes(access, Access::kReadWriteExecute)) {
+      EXPECT_EQ(top->attributes & MOUNT_ATTR_NOEXEC, 0U) << path;
+    } else if (Includes(access, Access::kReadWrite)) {
+      EXPECT_NE(top->attributes & MOUNT_ATTR_NOEXEC, 0U) << path;
+    }
     return access;
   }
 
