@@ -13,80 +13,11 @@
 #include "base/path.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "core/rule_set.h"
 #include "fmt/format.h"
 
 namespace leash::core {
 namespace {
-
-// Collects rules and keeps, for each path, the one that wins there.
-class RuleSet {
- public:
-  void Add(PathRule rule) {
-    const auto [found, fresh] = rules_.try_emplace(rule.path, rule);
-    if (fresh) return;
-    PathRule& old = found->second;
-    if (rule.kind == old.kind && rule.kind == RuleKind::kGrant) {  // two grants of one path add up
-      old.access = old.access | rule.access;
-      old.device = old.device || rule.device;
-    } else if (rule.kind > old.kind) {
-      if (rule.kind == RuleKind::kGrant && old.kind == RuleKind::kTier) rule.access = Added(rule.access, old.access);
-      rule.device = rule.device || (old.device && rule.access != Access::kNone);
-      old = std::move(rule);
-    } else if (rule.kind == old.kind && rule.kind == RuleKind::kTier) {
-      old.access = old.access | rule.access;  // two names of one directory (/bin and /usr/bin)
-    }
-  }
-
-  // The rule that decides about `path` so far: the one on it, else the nearest above.
-  const PathRule* Deciding(std::string_view path) const {
-    const auto at = rules_.find(path);
-    return at != rules_.end() ? &at->second : Above(path);
-  }
-
-  bool IsOpen(std::string_view path) const {
-    const PathRule* rule = Deciding(path);
-    return rule != nullptr && rule->access != Access::kNone;
-  }
-
-  // Done with the tier: an opening inside an opening adds to it (/etc/localtime leads into /usr, which may be run).
-  void SettleTier() {
-    for (auto& [path, rule] : rules_) {
-      const PathRule* above = Above(path);
-      if (above != nullptr && rule.access != Access::kNone) rule.access = rule.access | above->access;
-    }
-  }
-
-  std::vector<PathRule> Take() {
-    std::vector<PathRule> result;
-    for (auto& [path, rule] : rules_) {
-      const PathRule* above = Above(path);
-      if (rule.kind == RuleKind::kGrant && above != nullptr && above->kind == RuleKind::kTier) {
-        rule.access = Added(rule.access, above->access);
-        rule.device = rule.device || above->device;
-      }
-      result.push_back(rule);
-    }
-    return result;
-  }
-
- private:
-  // Who grants adds: nothing that the tier gives is lost, but that what becomes writable may not be executed as well.
-  static Access Added(Access grant, Access tier) {
-    const bool writes_programs = tier == Access::kReadExecute && Includes(grant, Access::kReadWrite);
-    return writes_programs ? grant : grant | tier;
-  }
-
-  // The rule on the nearest directory above `path`.
-  const PathRule* Above(std::string_view path) const {
-    while (path != "/") {
-      path = base::ParentOf(path);
-      if (const auto found = rules_.find(path); found != rules_.end()) return &found->second;
-    }
-    return nullptr;
-  }
-
-  std::map<std::string, PathRule, std::less<>> rules_;
-};
 
 class Planner {
  public:

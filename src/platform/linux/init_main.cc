@@ -10,16 +10,15 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cerrno>
 
+#include "platform/linux/init_message.h"
 #include "platform/linux/init_set_up.h"
 #include "platform/linux/init_wire.h"
 #include "platform/linux/launch_child.h"
@@ -50,75 +49,6 @@ using wire::RequestKind;
 
 [[noreturn]] void End() {
   while (true) Sys(SYS_exit_group, 0);
-}
-
-// A request's body, mapped. Private: it is changed in place.
-class Arena {
- public:
-  Arena(int fd, std::size_t size)
-      : size_(size), address_(Sys(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0)) {}
-  ~Arena() {
-    if (ok()) Sys(SYS_munmap, address_, size_);
-  }
-  Arena(const Arena&) = delete;
-  Arena& operator=(const Arena&) = delete;
-
-  bool ok() const { return size_ > 0 && (address_ < -4096 || address_ > 0); }
-  char* base() const { return reinterpret_cast<char*>(address_); }
-  char* at(wire::Offset offset) const { return base() + offset; }
-
- private:
-  const std::size_t size_;
-  const long address_;
-};
-
-struct Message {
-  Request request = {};
-  int fds[wire::kMostDescriptors] = {-1, -1, -1, -1, -1};
-  int fd_count = 0;
-};
-
-// False: leash has closed the socket, or speaks nonsense.
-bool Receive(int socket, Message& message) {
-  iovec body = {&message.request, sizeof(message.request)};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(message.fds))] = {};
-  msghdr header = {};
-  header.msg_iov = &body;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof(control);
-  long size;
-  do {
-    size = Sys(SYS_recvmsg, socket, &header, MSG_CMSG_CLOEXEC);
-  } while (size == -EINTR);
-  if (size != sizeof(message.request) || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return false;
-  const cmsghdr* attached = CMSG_FIRSTHDR(&header);
-  if (attached == nullptr) return true;
-  message.fd_count = static_cast<int>((attached->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-  for (int i = 0; i < message.fd_count; ++i) message.fds[i] = reinterpret_cast<const int*>(CMSG_DATA(attached))[i];
-  return true;
-}
-
-// Who does not listen any more is not told. Descriptors are attached as far as there are any.
-void Send(int socket, const Answer& answer, int first = -1, int second = -1) {
-  iovec body = {const_cast<Answer*>(&answer), sizeof(answer)};
-  alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {};
-  msghdr header = {};
-  header.msg_iov = &body;
-  header.msg_iovlen = 1;
-  if (first >= 0) {
-    const std::size_t size = (second >= 0 ? 2 : 1) * sizeof(int);
-    header.msg_control = control;
-    header.msg_controllen = CMSG_SPACE(size);
-    cmsghdr* rights = CMSG_FIRSTHDR(&header);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(size);
-    auto* attached = reinterpret_cast<int*>(CMSG_DATA(rights));
-    attached[0] = first;
-    if (second >= 0) attached[1] = second;
-  }
-  Sys(SYS_sendmsg, socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 // A command that was started and has not ended. A slot is free when its pid is 0.
