@@ -139,11 +139,27 @@ const Launcher* Find(const std::vector<Launcher>& launchers, std::string_view na
 }
 
 // leash's overhead as a multiple of another launcher's; nullopt when one of them was not measured.
-std::optional<double> Ratio(const std::vector<Launcher>& launchers, std::string_view other) {
-  const Launcher* leash = Find(launchers, "leash");
-  const Launcher* rival = Find(launchers, other);
-  if (leash == nullptr || rival == nullptr) return std::nullopt;
-  return Overhead(*leash, launchers[0]) / Overhead(*rival, launchers[0]);
+// Two launchers that give comparable confinement.
+struct Pair {
+  const char* ours;
+  const char* rival;
+};
+constexpr Pair kPairs[] = {{"leash-off", "minimal"}, {"leash", "bwrap"}};
+
+struct Ratios {
+  double overhead;  // of the medians of the differences to raw
+  double time;      // the median of the ratios within a round
+};
+
+std::optional<Ratios> Compare(const std::vector<Launcher>& launchers, const Pair& pair) {
+  const Launcher* ours = Find(launchers, pair.ours);
+  const Launcher* rival = Find(launchers, pair.rival);
+  if (ours == nullptr || rival == nullptr) return std::nullopt;
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < ours->microseconds.size(); ++i) {
+    ratios.push_back(ours->microseconds[i] / rival->microseconds[i]);
+  }
+  return Ratios{Overhead(*ours, launchers[0]) / Overhead(*rival, launchers[0]), Percentile(std::move(ratios), 50)};
 }
 
 void PrintText(const std::vector<Launcher>& launchers, const Options& options, long own_rss) {
@@ -159,8 +175,11 @@ void PrintText(const std::vector<Launcher>& launchers, const Options& options, l
                Percentile(launcher.microseconds, 90), Overhead(launcher, launchers[0]), launcher.peak_rss_kb);
   }
   fmt::print("\n");
-  for (const char* rival : {"minimal", "bwrap"}) {
-    if (const auto ratio = Ratio(launchers, rival)) fmt::print("overhead of leash / {}: {:.2f}\n", rival, *ratio);
+  for (const Pair& pair : kPairs) {
+    const auto ratios = Compare(launchers, pair);
+    if (!ratios) continue;
+    fmt::print("{} / {}: {:.2f} of the overhead, {:.2f} of the time\n", pair.ours, pair.rival, ratios->overhead,
+               ratios->time);
   }
   fmt::print("peak RSS cannot be measured below that of the benchmark itself, {} KiB\n", own_rss);
 }
@@ -182,9 +201,15 @@ void PrintJson(const std::vector<Launcher>& launchers, const Options& options, l
                Percentile(launcher.microseconds, 90), Overhead(launcher, launchers[0]), launcher.peak_rss_kb);
   }
   fmt::print("]");
-  for (const char* rival : {"minimal", "bwrap"}) {
-    const auto ratio = Ratio(launchers, rival);
-    fmt::print(",\"leash_overhead_by_{}\":{}", rival, ratio ? fmt::format("{:.3f}", *ratio) : "null");
+  for (const Pair& pair : kPairs) {
+    const auto ratios = Compare(launchers, pair);
+    const std::string key = fmt::format("{}_by_{}", pair.ours, pair.rival);
+    fmt::print(",\"{}\":", key);
+    if (ratios) {
+      fmt::print("{{\"overhead\":{:.3f},\"time\":{:.3f}}}", ratios->overhead, ratios->time);
+    } else {
+      fmt::print("null");
+    }
   }
   fmt::print("}}\n");
 }
@@ -224,6 +249,7 @@ int main(int argc, char** argv) {
   std::vector<Launcher> launchers = {
       {.name = "raw", .argv = {"/bin/true"}},
       {.name = "minimal", .argv = {options.minimal, "/bin/true"}},
+      {.name = "leash-off", .argv = {options.leash, "run", "--namespaces", "off", "/bin/true"}},
       {.name = "leash", .argv = {options.leash, "run", "/bin/true"}},
       {.name = "bwrap",
        .argv = {"bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--unshare-all",
