@@ -39,7 +39,9 @@ TEST_P(Grants, CoverWhatTheyNameAndNothingBeside) {
   EXPECT_EQ(Shell(one_file, "echo text > " + outside + "/public.txt").code, 0);
   EXPECT_EQ(ReadWholeFile(outside + "/public.txt"), "text\n");
   if (tier() == Isolation::kPermissive) return;
-  EXPECT_NE(Shell(one_file, "echo text > " + outside + "/other.txt").code, 0);
+  // With namespaces it may be told nothing, when all this is in /tmp: the directory around the file is its own then.
+  const int code = Shell(one_file, "echo text > " + outside + "/other.txt").code;
+  EXPECT_TRUE(code != 0 || with_namespaces());
   EXPECT_EQ(ReadWholeFile(outside + "/other.txt"), "outside/other.txt\n");
 }
 
