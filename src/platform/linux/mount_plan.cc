@@ -232,7 +232,7 @@ class Planner {
           kMaskAttributes;
       return;
     }
-    // Filled by what follows, and closed to writing by Landlock.
+    // Filled by what follows. Where the directory around it may be written, so may this: in memory, seen by nobody else.
     Add(MountKind::kTmpfs, path).attributes = kNoDevices | MOUNT_ATTR_NOEXEC;
     here.attached = false;
     const bool outer = std::exchange(below_cover_, true);
