@@ -293,6 +293,16 @@ const std::vector<Row> kWriting = {
      .probe = "open-write",
      .args = {"/sys/kernel/uevent_helper"},
      .tiers = kClosedTiers},
+    {.promise = "nor those of the kernel in the permissive tier",
+     .probe = "open-write",
+     .args = {"/proc/sys/kernel/core_pattern"},
+     .tiers = kPermissive,
+     .mechanisms = kWithNamespaces},
+    {.promise = "nor those of devices",
+     .probe = "open-write",
+     .args = {"/sys/kernel/uevent_helper"},
+     .tiers = kPermissive,
+     .mechanisms = kWithNamespaces},
 };
 
 const std::vector<Row> kMetadata = {

@@ -32,10 +32,10 @@ struct Node {
 };
 
 // Directories that every sandbox has of its own, unless a user grants the host's.
-enum class Own { kNothing, kProc, kDev, kPts, kShm, kTmp, kRun };
+enum class Own { kNothing, kProc, kDev, kPts, kShm, kSys, kTmp, kRun };
 constexpr std::pair<std::string_view, Own> kOwn[] = {
-    {"/dev", Own::kDev},   {"/dev/pts", Own::kPts}, {"/dev/shm", Own::kShm},
-    {"/proc", Own::kProc}, {"/run", Own::kRun},     {"/tmp", Own::kTmp},
+    {"/dev", Own::kDev}, {"/dev/pts", Own::kPts}, {"/dev/shm", Own::kShm}, {"/proc", Own::kProc},
+    {"/run", Own::kRun}, {"/sys", Own::kSys},     {"/tmp", Own::kTmp},
 };
 
 Own OwnAt(std::string_view path) {
@@ -232,7 +232,8 @@ class Planner {
           kMaskAttributes;
       return;
     }
-    // Filled by what follows. Where the directory around it may be written, so may this: in memory, seen by nobody else.
+    // Filled by what follows. Where the directory around it may be written, so may this: in memory, seen by nobody
+    // else.
     Add(MountKind::kTmpfs, path).attributes = kNoDevices | MOUNT_ATTR_NOEXEC;
     here.attached = false;
     const bool outer = std::exchange(below_cover_, true);
@@ -291,8 +292,20 @@ class Planner {
     return made;
   }
 
+  // The settings of the kernel and its devices belong to root by owner alone: where everything may be written, not
+  // they.
+  bool LeaveUnwritten(Nodes nodes, const std::string& path, Standing here, bool explicitly) {
+    if (!here.attached || explicitly || !Includes(here.access, Access::kReadWrite)) return false;
+    if (!files_.TypeOf(path).has_value()) return true;
+    here.access = Access::kRead;
+    Attach(path, here, FileType::kDirectory);
+    VisitBelow(nodes, path, here);
+    return true;
+  }
+
   bool FillOwn(Own own, Nodes nodes, const std::string& path, const Standing& here, bool explicitly) {
     const bool open = here.access != Access::kNone;
+    if (own == Own::kSys) return LeaveUnwritten(nodes, path, here, explicitly);
     if (own != Own::kProc && own != Own::kPts && (open && (explicitly || here.attached))) return false;
     if (here.attached && !files_.TypeOf(path).has_value()) return true;
     const std::uint16_t make = here.attached ? 0 : static_cast<std::uint16_t>(wire::kMakeDirectory);
@@ -320,6 +333,8 @@ class Planner {
         mount.rights = Rights(Access::kReadWrite, true, true);
         return true;
       }
+      case Own::kSys:
+        return false;
       case Own::kTmp:
       case Own::kShm: {
         Mount& mount = Add(here.attached ? MountKind::kTmpfs : MountKind::kPrivate, path);
