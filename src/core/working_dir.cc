@@ -77,6 +77,11 @@ void SweepOne(int root, const std::string& name) {
   base::Log(base::LogLevel::kInfo, "swept {} of a dead owner: {}", name, removed.ok() ? "removed" : "left in part");
 }
 
+absl::Status MarkKept(const base::UniqueFd& outer, const std::string& path) {
+  const base::UniqueFd kept(::openat(outer.get(), kKept, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  return kept ? absl::OkStatus() : Failed("keep", path);
+}
+
 void Sweep(int root) {
   const int copy = ::openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (copy < 0) return;
@@ -146,8 +151,7 @@ unsigned long long WorkingDir::id() const { return rep_->id; }
 
 absl::Status WorkingDir::Keep() {
   if (rep_ == nullptr) return absl::OkStatus();
-  const base::UniqueFd kept(::openat(rep_->outer.get(), kKept, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!kept) return Failed("keep", rep_->path);
+  LEASH_RETURN_IF_ERROR(MarkKept(rep_->outer, rep_->path));
   rep_.reset();
   return absl::OkStatus();
 }
@@ -165,8 +169,7 @@ absl::Status WorkingDir::Remove() {
   const std::unique_ptr<Rep> rep = std::move(rep_);
   if (rep == nullptr || !rep->outer) return absl::OkStatus();
   if (rep->keep_evidence) {
-    const base::UniqueFd kept(::openat(rep->outer.get(), kKept, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!kept) return Failed("keep", rep->path);
+    LEASH_RETURN_IF_ERROR(MarkKept(rep->outer, rep->path));
     if (::unlinkat(rep->outer.get(), kWork, AT_REMOVEDIR) == 0) return absl::OkStatus();
     LEASH_RETURN_IF_ERROR(base::RemoveContents(rep->work.get(), rep->path));
     return ::unlinkat(rep->outer.get(), kWork, AT_REMOVEDIR) == 0 ? absl::OkStatus() : Failed("remove", rep->path);
