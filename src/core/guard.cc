@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "base/write_all.h"
 #include "fmt/format.h"
 
 namespace leash::core {
@@ -45,16 +46,6 @@ absl::StatusOr<std::string> ReadAll(int fd, const std::string& name, std::uint64
     budget -= static_cast<std::uint64_t>(size);
     content.append(buffer.data(), static_cast<std::size_t>(size));
   }
-}
-
-absl::Status WriteAll(int fd, const std::string& name, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t size = ::write(fd, content.data(), content.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return Failed("write", name);
-    content.remove_prefix(static_cast<std::size_t>(size));
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::string>> NamesIn(int directory, const std::string& name) {
@@ -131,7 +122,7 @@ absl::Status Guard::PutBack(int directory, const std::string& name, const Snapsh
     case Snapshot::Kind::kFile: {
       const base::UniqueFd fd(::openat(directory, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
       if (!fd) return Failed("put back", name);
-      LEASH_RETURN_IF_ERROR(WriteAll(fd.get(), name, snapshot.content));
+      if (!base::WriteAll(fd.get(), snapshot.content)) return Failed("write", name);
       if (::fchmod(fd.get(), snapshot.mode) != 0) return Failed("set the mode of", name);
       return absl::OkStatus();
     }
@@ -163,21 +154,19 @@ absl::StatusOr<std::string> Guard::MoveAway(int directory, const Watched& watche
 absl::Status Guard::CheckOne(const Watched& watched) {
   // Through no symbolic link: the command may have put one where a directory was. Then nothing is at the path that was
   // planned, and a tool that follows the link finds what the link's target always held.
-  const auto directory = base::OpenCanonical(std::string(base::ParentOf(watched.path)));
-  if (!directory.ok()) return absl::OkStatus();
-  base::UniqueFd parent(::openat(directory->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!parent) return Failed("open", watched.path);
+  const auto parent = base::OpenCanonical(std::string(base::ParentOf(watched.path)));
+  if (!parent.ok()) return absl::OkStatus();
   const std::string name = NameOf(watched.path);
   std::uint64_t budget = 2 * kBudget;
-  const absl::StatusOr<Snapshot> now = Look(parent.get(), name, budget);
+  const absl::StatusOr<Snapshot> now = Look(parent->get(), name, budget);
   if (now.ok() && *now == watched.before) return absl::OkStatus();
   Quarantined found;
   found.path = watched.path;
   if (!now.ok() || now->kind != Snapshot::Kind::kMissing) {
-    LEASH_ASSIGN_OR_RETURN(found.moved_to, MoveAway(parent.get(), watched));
+    LEASH_ASSIGN_OR_RETURN(found.moved_to, MoveAway(parent->get(), watched));
   }
   if (watched.before.kind != Snapshot::Kind::kMissing) {
-    LEASH_RETURN_IF_ERROR(PutBack(parent.get(), name, watched.before));
+    LEASH_RETURN_IF_ERROR(PutBack(parent->get(), name, watched.before));
     found.restored = true;
   }
   found_.push_back(std::move(found));

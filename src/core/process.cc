@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "base/event_loop.h"
 #include "base/status.h"
+#include "base/write_all.h"
 #include "core/backend.h"
 #include "core/child_state.h"
 #include "core/output_collector.h"
@@ -108,13 +109,8 @@ absl::Status Child::Signal(int signal) { return state_->Signal(signal); }
 absl::Status Child::WriteStdin(std::string_view bytes) {
   if (!state_->stdin_pipe) return NoStream("stdin");
   const NoSigpipe guard;
-  while (!bytes.empty()) {
-    const ssize_t size = ::write(state_->stdin_pipe.get(), bytes.data(), bytes.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return base::ErrnoError(ErrorCode::kIo, errno, "cannot write to the command's stdin");
-    bytes.remove_prefix(static_cast<std::size_t>(size));
-  }
-  return absl::OkStatus();
+  if (base::WriteAll(state_->stdin_pipe.get(), bytes)) return absl::OkStatus();
+  return base::ErrnoError(ErrorCode::kIo, errno, "cannot write to the command's stdin");
 }
 
 void Child::CloseStdin() { state_->stdin_pipe.reset(); }

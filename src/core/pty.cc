@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/status.h"
+#include "base/write_all.h"
 
 namespace leash {
 namespace {
@@ -26,13 +27,8 @@ absl::StatusOr<std::size_t> Pty::Read(std::span<char> buffer) {
 
 absl::Status Pty::Write(std::string_view bytes) {
   if (master_ < 0) return HungUp();
-  while (!bytes.empty()) {
-    const ssize_t size = ::write(master_, bytes.data(), bytes.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return base::ErrnoError(ErrorCode::kIo, errno, "cannot write to the command's terminal");
-    bytes.remove_prefix(static_cast<std::size_t>(size));
-  }
-  return absl::OkStatus();
+  if (base::WriteAll(master_, bytes)) return absl::OkStatus();
+  return base::ErrnoError(ErrorCode::kIo, errno, "cannot write to the command's terminal");
 }
 
 absl::Status Pty::Resize(WindowSize size) {

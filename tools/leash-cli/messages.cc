@@ -2,27 +2,14 @@
 
 #include <unistd.h>
 
-#include <cerrno>
 #include <string>
 
 #include "base/status.h"
 #include "base/text.h"
+#include "base/write_all.h"
 #include "leash/error.h"
 
 namespace leash::cli {
-namespace {
-
-bool WriteAll(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
-}  // namespace
 
 int ExitCodeOf(const absl::Status& error) {
   switch (GetErrorCode(error)) {
@@ -39,7 +26,7 @@ int ExitCodeOf(const absl::Status& error) {
 
 void PrintMessage(std::string_view message) {
   // Nobody is left to tell when stderr itself is gone.
-  [[maybe_unused]] const bool written = WriteAll(STDERR_FILENO, "leash: " + base::Printable(message) + "\n");
+  [[maybe_unused]] const bool written = base::WriteAll(STDERR_FILENO, "leash: " + base::Printable(message) + "\n");
 }
 
 int Fail(const absl::Status& error) {
@@ -49,7 +36,7 @@ int Fail(const absl::Status& error) {
 }
 
 int WriteStdout(std::string_view text) {
-  if (WriteAll(STDOUT_FILENO, text)) return 0;
+  if (base::WriteAll(STDOUT_FILENO, text)) return 0;
   return Fail(base::ErrnoError(ErrorCode::kIo, errno, "cannot write to standard output"));
 }
 

@@ -8,22 +8,12 @@
 
 #include <cerrno>
 
+#include "platform/linux/child_steps.h"
 #include "platform/linux/init_wire.h"
 #include "platform/linux/raw_syscall.h"
 
 namespace leash::platform {
 namespace {
-
-[[noreturn]] void Fail(InitOrder* order, InitStage stage, long answer) {
-  order->failed_stage = stage;
-  order->failed_errno = static_cast<int>(-answer);
-  while (true) Sys(SYS_exit_group, 127);
-}
-
-long Must(InitOrder* order, InitStage stage, long answer) {
-  if (answer < 0) Fail(order, stage, answer);
-  return answer;
-}
 
 void WriteFile(InitOrder* order, const char* path, std::string_view text) {
   const long fd = Must(order, InitStage::kIdMaps, Sys(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC));

@@ -18,6 +18,7 @@
 
 #include <cerrno>
 
+#include "platform/linux/child_steps.h"
 #include "platform/linux/init_message.h"
 #include "platform/linux/init_set_up.h"
 #include "platform/linux/init_wire.h"
@@ -147,15 +148,8 @@ class Init {
   // All are blocked, and the one that matters is read. A pid 1 is sent only what it handles, but for SIGKILL and
   // SIGSTOP from outside.
   void PrepareSignals() {
-    struct {
-      void (*handler)(int);
-      unsigned long flags;
-      void (*restorer)();
-      std::uint64_t mask;
-    } action = {SIG_DFL, 0, nullptr, 0};
-    Sys(SYS_rt_sigaction, SIGCHLD, &action, 0, 8);  // leash's host may ignore it, and that is inherited
-    const std::uint64_t all = ~std::uint64_t{0};
-    Sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, 8);
+    SetDefaultAction(SIGCHLD);  // leash's host may ignore it, and that is inherited
+    SetSignalMask(~std::uint64_t{0});
     const std::uint64_t ended = std::uint64_t{1} << (SIGCHLD - 1);
     signals_ = static_cast<int>(Sys(SYS_signalfd4, -1, &ended, 8, O_CLOEXEC | O_NONBLOCK));
   }
@@ -267,7 +261,6 @@ class Init {
     for (std::uint32_t i = 0; i < spawn->limit_count; ++i) order.limits[i] = spawn->limits[i];
     order.limit_count = spawn->limit_count;
     order.new_session = !order_->keep_session || spawn->terminal.wanted;
-    order.drop_capabilities = true;
     order.die_with_parent = false;
     order.parent = static_cast<pid_t>(Sys(SYS_getpid));
     order.signals_scoped = order_->landlock_scoped != 0;

@@ -13,11 +13,9 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/log.h"
 #include "base/status.h"
+#include "base/write_all.h"
 #include "fmt/format.h"
-#include "platform/linux/borrowed_clone.h"
-#include "platform/linux/init_launch.h"
 
 // The program itself, as src/CMakeLists.txt builds it.
 asm(".pushsection .rodata\n"
@@ -88,13 +86,10 @@ struct Attachment {
 absl::StatusOr<base::UniqueFd> InMemory(std::span<const char> bytes) {
   base::UniqueFd fd(::memfd_create("leash-order", MFD_CLOEXEC | 0x0008U));  // MFD_NOEXEC_SEAL
   if (!fd) fd.reset(::memfd_create("leash-order", MFD_CLOEXEC));
-  while (fd && !bytes.empty()) {
-    const ssize_t size = ::write(fd.get(), bytes.data(), bytes.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size <= 0) return base::ErrnoError(ErrorCode::kIo, errno, "cannot write an order for the init process");
-    bytes = bytes.subspan(static_cast<std::size_t>(size));
-  }
   if (!fd) return base::ErrnoError(ErrorCode::kIo, errno, "cannot make an order for the init process");
+  if (!base::WriteAll(fd.get(), {bytes.data(), bytes.size()})) {
+    return base::ErrnoError(ErrorCode::kIo, errno, "cannot write an order for the init process");
+  }
   return fd;
 }
 
@@ -116,20 +111,15 @@ wire::Offset ArenaBuilder::Add(std::string_view text) {
 
 absl::StatusOr<std::unique_ptr<InitProcess>> InitProcess::Start() {
   LEASH_ASSIGN_OR_RETURN(const int image, Image());
-  int pair[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-    return base::ErrnoError(ErrorCode::kIo, errno, "cannot make a socket for the init process");
-  }
-  base::UniqueFd ours(pair[0]);
-  const base::UniqueFd theirs(pair[1]);
+  LEASH_ASSIGN_OR_RETURN(auto sockets, SocketPair(ErrorCode::kIo, "the init process"));
   const base::UniqueFd host(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
   if (!host) return base::ErrnoError(ErrorCode::kIo, errno, "cannot open a pidfd of leash itself");
 
-  std::unique_ptr<InitProcess> init(new InitProcess(std::move(ours)));
+  std::unique_ptr<InitProcess> init(new InitProcess(std::move(sockets.first)));
   Launch& launch = init->launch_;
   launch.uid_map = IdMap(::geteuid());
   launch.gid_map = IdMap(::getegid());
-  launch.order.control = theirs.get();
+  launch.order.control = sockets.second.get();
   launch.order.host = host.get();
   launch.order.image = image;
   launch.order.uid_map = launch.uid_map;
@@ -233,10 +223,10 @@ absl::StatusOr<bool> ReceiveFrom(int socket, bool wait, Received& received) {
   return true;
 }
 
-absl::StatusOr<std::pair<base::UniqueFd, base::UniqueFd>> AnswerSocket() {
+absl::StatusOr<std::pair<base::UniqueFd, base::UniqueFd>> SocketPair(ErrorCode code, std::string_view whom) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-    return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot make a socket for the command");
+    return base::ErrnoError(code, errno, fmt::format("cannot make a socket for {}", whom));
   }
   return std::pair(base::UniqueFd(pair[0]), base::UniqueFd(pair[1]));
 }

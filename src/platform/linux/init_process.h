@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
+#include "leash/error.h"
 #include "platform/linux/borrowed_clone.h"
 #include "platform/linux/init_launch.h"
 #include "platform/linux/init_wire.h"
@@ -88,7 +89,7 @@ struct Received {
 // ended.
 absl::StatusOr<bool> ReceiveFrom(int socket, bool wait, Received& received);
 
-// A socket for one command's answers: ours, and the one to send along.
-absl::StatusOr<std::pair<base::UniqueFd, base::UniqueFd>> AnswerSocket();
+// Two connected sockets of sequenced packets: ours, and the one to hand on. `code` and `whom` are for the error.
+absl::StatusOr<std::pair<base::UniqueFd, base::UniqueFd>> SocketPair(ErrorCode code, std::string_view whom);
 
 }  // namespace leash::platform

@@ -2,17 +2,16 @@
 #include "platform/linux/init_set_up.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
-#include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
 
+#include "platform/linux/child_steps.h"
 #include "platform/linux/landlock_uapi.h"
 #include "platform/linux/raw_syscall.h"
 
@@ -119,14 +118,18 @@ class Builder {
     return 0;
   }
 
+  static long SetAttributes(const MountStep& step, long tree) {
+    mount_attr attributes = {};
+    attributes.attr_set = step.attributes;
+    attributes.propagation = MS_PRIVATE;
+    return Sys(SYS_mount_setattr, tree, "", kEmptyPath | kRecursive, &attributes, sizeof(attributes));
+  }
+
   // Attaches a tree that is not attached yet, with its attributes set first: it is never seen without them.
   long Attach(const MountStep& step, long tree) {
     if (tree < 0) return tree;
     const Fd owned(tree);
-    mount_attr attributes = {};
-    attributes.attr_set = step.attributes;
-    attributes.propagation = MS_PRIVATE;
-    long error = Sys(SYS_mount_setattr, tree, "", kEmptyPath | kRecursive, &attributes, sizeof(attributes));
+    long error = SetAttributes(step, tree);
     if (error >= 0) error = Make(step);
     if (error >= 0) error = MoveTo(step, tree);
     return error < 0 ? error : AddRule(tree, step.rights);
@@ -157,10 +160,7 @@ class Builder {
   long BindRoot(const MountStep& step) {
     const Fd tree(Clone(old_root_, "", kEmptyPath | kRecursive));
     if (tree.get() < 0) return tree.get();
-    mount_attr attributes = {};
-    attributes.attr_set = step.attributes;
-    attributes.propagation = MS_PRIVATE;
-    long error = Sys(SYS_mount_setattr, tree.get(), "", kEmptyPath | kRecursive, &attributes, sizeof(attributes));
+    long error = SetAttributes(step, tree.get());
     if (error >= 0) error = Sys(SYS_move_mount, tree.get(), "", AT_FDCWD, kBuildSite, MOVE_MOUNT_F_EMPTY_PATH);
     if (error >= 0) error = Sys(SYS_chdir, kBuildSite);
     return error < 0 ? error : AddRule(tree.get(), step.rights);
@@ -240,12 +240,7 @@ class Builder {
 
   // Nothing that comes after needs any. The init process keeps its own secrets from those it starts.
   static long DropPrivileges() {
-    const long secured = Sys(SYS_prctl, PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0, 0);
-    if (secured < 0 && secured != -EPERM) return secured;
-    Sys(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    const __user_cap_data_struct none[2] = {};
-    long error = Sys(SYS_capset, &header, &none[0]);
+    long error = DropAllCapabilities();
     if (error >= 0) error = Sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (error >= 0) error = Sys(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
     return error;

@@ -175,7 +175,6 @@ class LandlockSandbox final : public core::PreparedSandbox {
     order.filter = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
     for (const LimitValue& limit : limits) order.limits[order.limit_count++] = limit;
     order.new_session = !plan_.keep_terminal || request.terminal != nullptr;
-    order.drop_capabilities = true;
     order.canary = canary_.empty() ? nullptr : canary_.c_str();
     order.signals_scoped = features_.scoped != 0;
     order.sockets_refused = plan_.network_denied;

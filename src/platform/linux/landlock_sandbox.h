@@ -7,15 +7,11 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "core/backend.h"
 #include "core/plan.h"
 #include "platform/linux/limits.h"
 
 namespace leash::platform {
-
-// How long ending processes may take before it is an error.
-inline constexpr absl::Duration kKillPatience = absl::Seconds(10);
 
 // See Backend::Prepare.
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(const core::Plan& plan, std::uint64_t id,

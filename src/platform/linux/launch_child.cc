@@ -4,9 +4,7 @@
 
 #include <asm/ioctls.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/seccomp.h>
-#include <linux/securebits.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -14,47 +12,19 @@
 
 #include <cerrno>
 
+#include "platform/linux/child_steps.h"
 #include "platform/linux/landlock_uapi.h"
 #include "platform/linux/raw_syscall.h"
 
 namespace leash::platform {
 namespace {
 
-[[noreturn]] void Fail(LaunchOrder* order, LaunchStage stage, long answer) {
-  order->failed_stage = stage;
-  order->failed_errno = static_cast<int>(-answer);
-  while (true) Sys(SYS_exit_group, 127);
-}
-
-// The answer of a system call that must succeed.
-long Must(LaunchOrder* order, LaunchStage stage, long answer) {
-  if (answer < 0) Fail(order, stage, answer);
-  return answer;
-}
-
 // Handlers are the parent's code and ignored signals its habit: a program starts with neither.
 void ResetSignals() {
-  struct {
-    void (*handler)(int);
-    unsigned long flags;
-    void (*restorer)();
-    std::uint64_t mask;
-  } action = {SIG_DFL, 0, nullptr, 0};
   for (int signal = 1; signal < 65; ++signal) {
-    if (signal != SIGKILL && signal != SIGSTOP) Sys(SYS_rt_sigaction, signal, &action, 0, 8);
+    if (signal != SIGKILL && signal != SIGSTOP) SetDefaultAction(signal);
   }
-  const std::uint64_t none = 0;
-  Sys(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, 8);
-}
-
-// Root without capabilities is a user who owns root's files. SECBIT_NOROOT keeps execve(2) from giving them back.
-void DropCapabilities(LaunchOrder* order) {
-  const long secured = Sys(SYS_prctl, PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0, 0);
-  if (secured != -EPERM) Must(order, LaunchStage::kCapabilities, secured);
-  Sys(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  const __user_cap_data_struct none[2] = {};
-  Must(order, LaunchStage::kCapabilities, Sys(SYS_capset, &header, &none[0]));
+  SetSignalMask(0);
 }
 
 // The terminal's own end, opened through its master: there is no name to race for, and none need be visible.
@@ -106,7 +76,7 @@ int RunLaunchChild(void* argument) {
     Must(order, LaunchStage::kLimits, Sys(SYS_prlimit64, 0, limit.resource, &limit.value, 0));
   }
 
-  if (order->drop_capabilities) DropCapabilities(order);
+  Must(order, LaunchStage::kCapabilities, DropAllCapabilities());
   Must(order, LaunchStage::kNoNewPrivs, Sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
   Must(order, LaunchStage::kLandlock, Sys(landlock::kSysRestrictSelf, order->ruleset, order->restrict_flags));
   Must(order, LaunchStage::kCloseDescriptors, Sys(SYS_close_range, 3U, ~0U, 0U));

@@ -55,7 +55,6 @@ struct LaunchOrder {
   std::array<LimitValue, 8> limits = {};
   std::size_t limit_count = 0;
   bool new_session = true;
-  bool drop_capabilities = false;
   // Ends with its parent (PR_SET_PDEATHSIG). Not needed where the parent is the init process of a namespace.
   bool die_with_parent = true;
   pid_t parent = 0;

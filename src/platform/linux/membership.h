@@ -30,6 +30,9 @@ class Mark {
   std::uint64_t mask_;
 };
 
+// How long ending processes may take before it is an error.
+inline constexpr absl::Duration kKillPatience = absl::Seconds(10);
+
 // SIGKILL to every process that bears the mark, again until several whole looks at /proc find none alive.
 // Errors: kIo when some are still alive after `patience`, or /proc cannot be read.
 absl::Status KillMarked(const Mark& mark, absl::Duration patience);

@@ -16,7 +16,6 @@
 #include "base/status.h"
 #include "fmt/format.h"
 #include "platform/linux/landlock.h"
-#include "platform/linux/landlock_sandbox.h"
 #include "platform/linux/launch_error.h"
 #include "platform/linux/limits.h"
 #include "platform/linux/membership.h"
@@ -98,9 +97,9 @@ wire::Offset AddTable(ArenaBuilder& arena, const std::vector<std::string>& strin
 
 class NamespaceSandbox final : public core::PreparedSandbox {
  public:
-  NamespaceSandbox(core::Plan plan, std::uint64_t id, std::shared_ptr<HeldLimits> limits,
+  NamespaceSandbox(std::string start_dir, std::uint64_t id, std::shared_ptr<HeldLimits> limits,
                    std::unique_ptr<InitProcess> init, std::vector<std::string> unguarded)
-      : plan_(std::move(plan)),
+      : start_dir_(std::move(start_dir)),
         id_(id),
         limits_(std::move(limits)),
         init_(std::move(init)),
@@ -117,12 +116,12 @@ class NamespaceSandbox final : public core::PreparedSandbox {
     order.program = arena.Add(request.program);
     order.argv = AddTable(arena, request.argv);
     order.environment = AddTable(arena, request.environment);
-    order.current_dir = arena.Add(request.current_dir.empty() ? plan_.start_dir : request.current_dir);
+    order.current_dir = arena.Add(request.current_dir.empty() ? start_dir_ : request.current_dir);
     for (const LimitValue& limit : limits) order.limits[order.limit_count++] = limit;
     if (request.terminal != nullptr) order.terminal = WireTerminal(*request.terminal);
     arena.SetHead(order);
 
-    LEASH_ASSIGN_OR_RETURN(auto sockets, AnswerSocket());
+    LEASH_ASSIGN_OR_RETURN(auto sockets, SocketPair(ErrorCode::kSpawnFailed, "the command"));
     std::vector<int> descriptors = {sockets.second.get()};
     std::uint32_t streams = 0;
     for (std::size_t i = 0; i < request.stdio.size(); ++i) {
@@ -153,7 +152,7 @@ class NamespaceSandbox final : public core::PreparedSandbox {
   std::vector<std::string> Unguarded() const override { return unguarded_; }
 
  private:
-  const core::Plan plan_;
+  const std::string start_dir_;
   const std::uint64_t id_;
   const std::shared_ptr<HeldLimits> limits_;
   const std::shared_ptr<InitProcess> init_;  // ends before the limits do
@@ -251,7 +250,8 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(c
   LEASH_RETURN_IF_ERROR(init->Send(RequestKind::kSetUp, 0, arena.bytes(), control_groups));
   LEASH_ASSIGN_OR_RETURN(const wire::Answer answer, init->ReceiveAnswer());
   if (answer.kind != AnswerKind::kReady) return SetUpError(answer, mounts, refused);
-  return std::make_unique<NamespaceSandbox>(plan, id, std::move(limits), std::move(init), std::move(mounts.unguarded));
+  return std::make_unique<NamespaceSandbox>(plan.start_dir, id, std::move(limits), std::move(init),
+                                            std::move(mounts.unguarded));
 }
 
 }  // namespace leash::platform
