@@ -41,6 +41,12 @@ struct SecurityConfig {
   // (TIOCSTI, TIOCLINUX) stays refused. Off: the command runs in a session of its own without a terminal; the
   // descriptors it was given still work.
   bool allow_tty_write = false;
+  // Sandboxes inside: bwrap, an agent's own, leash itself. User namespaces and mounts are let through, and as the
+  // kernel refuses mounts to whatever Landlock confines, Landlock's file rules are left out: the mount tree alone holds
+  // the files, and what may be read may be executed. Files in memory can be executed, nothing in /proc is
+  // masked, and the kernel's surface is larger. Needs namespaces and an ordinary user: otherwise Create() fails with
+  // ErrorCode::kNotEnforced.
+  bool allow_nested = false;
   // macOS: leave the folders that TCC guards to TCC's own consent dialog. Linux has no such dialog to defer to: the
   // flag opens nothing there, and `leash explain` says so.
   bool allow_tcc_prompts = false;
@@ -52,7 +58,7 @@ struct SecurityConfig {
     config.allow_tcc_prompts = true;
     return config;
   }
-  // No protection, all hardware.
+  // No protection, all hardware. Nesting stays refused, since that takes a mechanism away.
   static constexpr SecurityConfig Permissive() {
     return {.protect_user_home = false,
             .protect_credentials = false,
@@ -66,6 +72,7 @@ struct SecurityConfig {
             .allow_npu = true,
             .allow_hardware = true,
             .allow_tty_write = true,
+            .allow_nested = false,
             .allow_tcc_prompts = true};
   }
 
@@ -81,6 +88,7 @@ struct SecurityConfig {
   constexpr SecurityConfig& AllowNpu(bool on) { return allow_npu = on, *this; }
   constexpr SecurityConfig& AllowHardware(bool on) { return allow_hardware = on, *this; }
   constexpr SecurityConfig& AllowTtyWrite(bool on) { return allow_tty_write = on, *this; }
+  constexpr SecurityConfig& AllowNested(bool on) { return allow_nested = on, *this; }
   constexpr SecurityConfig& AllowTccPrompts(bool on) { return allow_tcc_prompts = on, *this; }
 
   bool operator==(const SecurityConfig&) const = default;

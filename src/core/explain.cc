@@ -91,6 +91,7 @@ std::string ToJson(const core::Plan& plan) {
     json["limits"][key] = *row.value;
   }
   json["best_effort_limits"] = plan.best_effort_limits;
+  json["allow_nested"] = plan.allow_nested;
   json["limit_mechanisms"] = nlohmann::ordered_json::object();
   const std::vector<core::LimitNote> notes = core::HostBackend().LimitNotes(plan);
   for (const LimitRow& row : LimitRows(plan.limits)) {
@@ -113,6 +114,8 @@ std::string ToText(const core::Plan& plan) {
       base::Printable(plan.start_dir), base::Printable(plan.working_dir), plan.scratch_dir,
       plan.keep_terminal ? "kept" : "none: a session of its own");
   if (plan.accept_degraded_kernel) text += "weakened     an old kernel's gaps are accepted\n";
+  if (plan.allow_nested)
+    text += "weakened     programs may make sandboxes inside; Landlock's file rules are left out\n";
   if (plan.best_effort_limits) text += "weakened     limits that cannot be held here are left out\n";
   text += "\npaths (the longest one that holds a file decides)\n";
   for (const core::PathRule& rule : plan.rules) {

@@ -45,6 +45,8 @@ struct Plan {
   bool network_denied = true;
   // The command stays in the caller's session and keeps its controlling terminal.
   bool keep_terminal = false;
+  // Programs may make sandboxes of their own: see SecurityConfig::allow_nested.
+  bool allow_nested = false;
   std::string working_dir;
   std::string scratch_dir;
   std::string start_dir;                                         // where commands start unless they say otherwise

@@ -374,6 +374,7 @@ class Planner {
   absl::Status PlanLimits() {
     plan_.limits = config_.limits;
     plan_.best_effort_limits = config_.best_effort_limits;
+    plan_.allow_nested = config_.security.allow_nested;
     const auto positive = [](std::string_view name, const std::optional<absl::Duration>& value) -> absl::Status {
       if (!value.has_value() || *value > absl::ZeroDuration()) return absl::OkStatus();
       return base::Error(ErrorCode::kInvalidArgument, fmt::format("the limit on {} must be more than zero", name));

@@ -29,6 +29,8 @@ constexpr std::array kToggles = {
            "open USB, input, video and sound devices"},
     Toggle{"allow-tty", "no-allow-tty", &SecurityConfig::allow_tty_write, false,
            "stay in the caller's session and keep the controlling terminal"},
+    Toggle{"allow-nested", "no-allow-nested", &SecurityConfig::allow_nested, false,
+           "let programs make sandboxes of their own inside (bwrap, leash); leaves Landlock's file rules out"},
     Toggle{"allow-tcc-prompts", "no-allow-tcc-prompts", &SecurityConfig::allow_tcc_prompts, false,
            "macOS: leave guarded folders to its consent dialog"},
 };

@@ -45,12 +45,37 @@ class Fd {
   const long fd_;
 };
 
-// Through no symbolic link and out of no root: what a path named when it was planned, or nothing.
+// The same, name by name, where openat2(2) is refused: inside another sandbox of leash's, and in some containers.
+long OpenByNames(long directory, const char* path) {
+  constexpr int kFlags = O_PATH | O_CLOEXEC | O_NOFOLLOW;
+  char name[256];
+  long at = directory;
+  while (true) {
+    std::size_t length = 0;
+    while (path[length] != '\0' && path[length] != '/' && length < sizeof(name) - 1) {
+      name[length] = path[length];
+      ++length;
+    }
+    name[length] = '\0';
+    path += length;
+    const bool last = *path == '\0';
+    if (!last && *path != '/') return -ENAMETOOLONG;
+    const long next = Sys(SYS_openat, at, &name[0], last ? kFlags : kFlags | O_DIRECTORY, 0);
+    if (at != directory) Sys(SYS_close, at);
+    if (next < 0 || last) return next;
+    at = next;
+    ++path;
+  }
+}
+
+// Through no symbolic link and out of no root: what a path named when it was planned, or nothing. Planned paths have no
+// empty name, no "." but alone, and no "..".
 long OpenPath(long directory, const char* path) {
   open_how how = {};
   how.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW;
   how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH;
-  return Sys(SYS_openat2, directory, path, &how, sizeof(how));
+  const long opened = Sys(SYS_openat2, directory, path, &how, sizeof(how));
+  return opened == -ENOSYS ? OpenByNames(directory, path) : opened;
 }
 
 class Builder {

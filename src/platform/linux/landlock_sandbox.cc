@@ -78,6 +78,13 @@ class LandlockProcess final : public core::Process {
 
   absl::Status KillTree() override {
     killed_ = true;
+    if (BearsMark()) {
+      // Its descendants first: without it they are no longer known to be its own. Stopped, so that it makes no more.
+      (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGSTOP, nullptr, 0);
+      const absl::Status killed = KillDescendants(pid_, kKillPatience);
+      (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+      return killed;
+    }
     (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
     return KillMarked(mark_, kKillPatience);
   }
@@ -117,13 +124,35 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   return pointers;
 }
 
-// A reaper of orphans (AdoptOrphans) without a child has no descendants at all: what lives of a command is a child of
-// something that lives, and so in the end a child of the reaper.
-bool HasNoDescendants() {
+bool AdoptsOrphans() {
   int reaper = 0;
+  return ::prctl(PR_GET_CHILD_SUBREAPER, &reaper, 0, 0, 0) == 0 && reaper == 1;
+}
+
+// A reaper of orphans without a child has no descendants at all: what lives of a command is a child of something that
+// lives, and so in the end a child of the reaper.
+bool HasNoDescendants() {
   siginfo_t info;
-  return ::prctl(PR_GET_CHILD_SUBREAPER, &reaper, 0, 0, 0) == 0 && reaper == 1 &&
-         ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 && errno == ECHILD;
+  return AdoptsOrphans() && ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 && errno == ECHILD;
+}
+
+// Inside another sandbox commands cannot be marked (membership.h). What is started must then be found by descent.
+absl::Status CheckDescendantsAreSeen() {
+  if (!BearsMark()) return absl::OkStatus();
+  if (!AdoptsOrphans()) {
+    return base::Error(
+        ErrorCode::kNotEnforced,
+        "inside a sandbox of leash's, without namespaces, only a process that adopts its orphans can "
+        "tell which are its own: call leash::AdoptOrphans() first, or let the outer sandbox allow nesting");
+  }
+  const base::UniqueFd processes(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!processes) {
+    return base::Error(
+        ErrorCode::kNotEnforced,
+        "inside a sandbox of leash's that has no namespaces, /proc is closed, so that a command's processes "
+        "could not be found to be ended; give the outer one --namespaces require");
+  }
+  return absl::OkStatus();
 }
 
 class LandlockSandbox final : public core::PreparedSandbox {
@@ -137,7 +166,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
         limits_(std::move(limits)),
         ruleset_(std::move(ruleset)),
         start_dir_(std::move(start_dir)),
-        filter_(SeccompFilter({plan_.network_denied})) {}
+        filter_(SeccompFilter(ProfileOf(plan_))) {}
 
   absl::StatusOr<std::unique_ptr<core::Process>> Spawn(const core::SpawnRequest& request) override {
     const Mark mark = Mark::OfCommand(id_, next_number_.fetch_add(1, std::memory_order_relaxed));
@@ -191,7 +220,8 @@ class LandlockSandbox final : public core::PreparedSandbox {
   absl::Status KillAll() override {
     const bool nothing_started = next_number_.load(std::memory_order_relaxed) == 0;
     if (!nothing_started && !HasNoDescendants()) {
-      LEASH_RETURN_IF_ERROR(KillMarked(Mark::OfSandbox(id_), kKillPatience));
+      LEASH_RETURN_IF_ERROR(BearsMark() ? KillDescendants(::getpid(), kKillPatience)
+                                        : KillMarked(Mark::OfSandbox(id_), kKillPatience));
     }
     return limits_->Remove();
   }
@@ -233,6 +263,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(const core::Plan& plan, std::uint64_t id,
                                                                               const std::string& canary,
                                                                               std::shared_ptr<HeldLimits> limits) {
+  LEASH_RETURN_IF_ERROR(CheckDescendantsAreSeen());
   const LandlockFeatures features = DetectLandlock();
   LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
   LEASH_ASSIGN_OR_RETURN(base::UniqueFd ruleset,

@@ -44,7 +44,7 @@ void SelfTest(LaunchOrder* order) {
     if (answer != -expected) Fail(order, LaunchStage::kSelfTest, answer);
   };
   must_fail(Sys(SYS_ptrace, 0, 0, 0, 0), EPERM);
-  if (order->sockets_refused) must_fail(Sys(SYS_socket, AF_INET, SOCK_STREAM, 0), EPERM);
+  if (order->sockets_refused) must_fail(Sys(SYS_socket, AF_INET6, SOCK_STREAM, 0), EPERM);
   if (order->canary != nullptr) must_fail(Sys(SYS_openat, AT_FDCWD, order->canary, O_RDONLY | O_CLOEXEC), EACCES);
   if (order->signals_scoped) must_fail(Sys(SYS_kill, order->parent, 0), EPERM);
 }

@@ -18,6 +18,7 @@
 #include "base/path.h"
 #include "base/status.h"
 #include "fmt/format.h"
+#include "platform/linux/membership.h"
 
 namespace leash::platform {
 namespace {
@@ -185,10 +186,10 @@ absl::StatusOr<std::vector<LimitValue>> HeldLimits::ForCommand(std::uint64_t mar
     }
   }
   LEASH_ASSIGN_OR_RETURN(const rlimit mark_room, Current(RLIMIT_RTTIME, "real-time processor time"));
+  if (BearsMark()) return list;  // it is inherited, and cannot be changed
   if (mark_room.rlim_max != RLIM_INFINITY && mark_room.rlim_max < mark) {
     return base::Error(ErrorCode::kNotEnforced,
-                       "cannot mark the processes of a sandbox: RLIMIT_RTTIME is limited here, by leash itself when "
-                       "this is inside a sandbox (nesting is not supported by this version) or by ulimit -R");
+                       "cannot mark the processes of a sandbox: RLIMIT_RTTIME is limited here (ulimit -R)");
   }
   list.push_back({RLIMIT_RTTIME, {mark, mark}});
   return list;

@@ -25,9 +25,9 @@ class HeldLimits {
   // here, and what the user can do; in a plan with best_effort_limits that is logged, and the limit left out.
   static absl::StatusOr<std::shared_ptr<HeldLimits>> Make(const core::Plan& plan, std::uint64_t id);
 
-  // What setrlimit(2) does for a command: the limits asked for, no core files, and the membership mark. RLIMIT_NPROC
-  // counts the processes of a user in a user namespace and is set above those that are there: `own_namespace` says that
-  // these are the sandbox's init process alone.
+  // What setrlimit(2) does for a command: the limits asked for, no core files, and the membership mark, which inside a
+  // sandbox of leash's is that one's already. RLIMIT_NPROC counts the processes of a user in a user namespace and is
+  // set above those that are there: `own_namespace` says that these are the sandbox's init process alone.
   absl::StatusOr<std::vector<LimitValue>> ForCommand(std::uint64_t mark, bool own_namespace) const;
 
   // See SandboxCgroup; nothing without one.

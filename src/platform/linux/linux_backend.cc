@@ -1,6 +1,7 @@
 // The Linux backend: which kind of sandbox, and what the machine can do.
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <memory>
 #include <utility>
@@ -17,7 +18,7 @@
 #include "platform/linux/probe.h"
 #include "platform/linux/profile.h"
 #include "platform/linux/sandbox_cgroup.h"
-#include "platform/linux/seccomp_table.h"
+#include "platform/linux/seccomp_filter.h"
 
 namespace leash::platform {
 namespace {
@@ -26,6 +27,20 @@ struct InitGroundwork final : core::Groundwork {
   explicit InitGroundwork(absl::StatusOr<std::unique_ptr<InitProcess>> started) : init(std::move(started)) {}
   absl::StatusOr<std::unique_ptr<InitProcess>> init;
 };
+
+absl::Status CheckNesting(bool namespaces) {
+  if (!namespaces) {
+    return base::Error(ErrorCode::kNotEnforced, "sandboxes inside a sandbox need namespaces, which are turned off");
+  }
+  // user_namespaces(7): without it nobody below can map root's identity, and so nothing below can make a namespace.
+  // With it a command could give a file capabilities that count outside.
+  if (::geteuid() == 0) {
+    return base::Error(ErrorCode::kNotEnforced,
+                       "sandboxes inside a sandbox are for ordinary users: the kernel has root's identity mapped again "
+                       "only by who may give files capabilities (CAP_SETFCAP); start leash as another user");
+  }
+  return absl::OkStatus();
+}
 
 class LinuxBackend final : public core::Backend {
  public:
@@ -40,6 +55,7 @@ class LinuxBackend final : public core::Backend {
       const core::Plan& plan, std::uint64_t id, const std::string& canary,
       std::unique_ptr<core::Groundwork> groundwork) override {
     LEASH_ASSIGN_OR_RETURN(std::shared_ptr<HeldLimits> limits, HeldLimits::Make(plan, id));
+    if (plan.allow_nested) LEASH_RETURN_IF_ERROR(CheckNesting(groundwork != nullptr));
     if (groundwork == nullptr) return PrepareLandlockSandbox(plan, id, canary, std::move(limits));
     absl::StatusOr<std::unique_ptr<InitProcess>>& init = static_cast<InitGroundwork&>(*groundwork).init;
     bool refused = true;
@@ -51,9 +67,12 @@ class LinuxBackend final : public core::Backend {
     }
     // What is wrong with the plan is wrong without namespaces too.
     if (!refused) return reason;
-    if (plan.namespaces == Namespaces::kRequire) {
-      return base::Error(ErrorCode::kNotEnforced, fmt::format("namespaces were required, and {}; see: leash doctor",
-                                                              std::string(reason.message())));
+    if (plan.namespaces == Namespaces::kRequire || plan.allow_nested) {
+      return base::Error(
+          ErrorCode::kNotEnforced,
+          fmt::format("{}, and {}; see: leash doctor",
+                      plan.allow_nested ? "sandboxes inside a sandbox need namespaces" : "namespaces were required",
+                      std::string(reason.message())));
     }
     base::Log(base::LogLevel::kInfo, "no namespaces: {}", std::string(reason.message()));
     return PrepareLandlockSandbox(plan, id, canary, std::move(limits));
@@ -83,7 +102,7 @@ class LinuxBackend final : public core::Backend {
   std::vector<core::SystemCallNote> SystemCallNotes(const core::Plan& plan) override {
     std::vector<core::SystemCallNote> notes;
     for (const SyscallGroup& group : SyscallTable()) {
-      if (group.only_without_network && !plan.network_denied) continue;
+      if (!group.AppliesTo(ProfileOf(plan))) continue;
       core::SystemCallNote note{std::string(group.title), std::string(group.why), {}};
       std::string_view last;
       for (const SyscallRule& rule : group.rules) {

@@ -5,7 +5,12 @@
 // inherited by every descendant, whatever it does about sessions, groups and parents; anyone of the same user can
 // read it with prlimit(2); and the system call table forbids setting it. So a process bears the mark if and only if
 // it descends from the command.
+//
+// Inside a sandbox of leash's all processes bear that one's mark already. A leash in there has to go by who descends
+// from whom: see KillDescendants.
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstdint>
 
@@ -36,5 +41,12 @@ inline constexpr absl::Duration kKillPatience = absl::Seconds(10);
 // SIGKILL to every process that bears the mark, again until several whole looks at /proc find none alive.
 // Errors: kIo when some are still alive after `patience`, or /proc cannot be read.
 absl::Status KillMarked(const Mark& mark, absl::Duration patience);
+
+// Whether this process is in a sandbox of leash's.
+bool BearsMark();
+
+// SIGKILL to every process that descends from `root`, but not to that, until several whole looks at /proc find none
+// alive. What has lost its parent descends from whoever adopted it: PR_SET_CHILD_SUBREAPER(2). Errors as above.
+absl::Status KillDescendants(pid_t root, absl::Duration patience);
 
 }  // namespace leash::platform

@@ -64,7 +64,7 @@ struct Standing {
 class Planner {
  public:
   Planner(const core::Plan& plan, const LandlockFeatures& features, const base::FileSystem& files)
-      : features_(features), files_(files) {
+      : features_(features), files_(files), allow_nested_(plan.allow_nested) {
     for (const PathRule& rule : plan.rules) nodes_.push_back({rule.path, &rule, nullptr});
     for (const auto& [path, target] : plan.links) nodes_.push_back({path, nullptr, &target});
     for (const std::string& path : plan.guarded) nodes_.push_back({path, nullptr, nullptr, true});
@@ -303,6 +303,22 @@ class Planner {
     return true;
   }
 
+  // Nothing of the host's below it can be granted: it is another namespace's.
+  void AddProc(const std::string& path, std::uint16_t flags) {
+    Mount& mount = Add(MountKind::kProc, path);
+    mount.flags = flags;
+    mount.attributes = kNoDevices | MOUNT_ATTR_NOEXEC;
+    // A sandbox inside writes its identity maps there, and gets a /proc of its own only where this one hides nothing.
+    if (allow_nested_) return;
+    mount.attributes |= MOUNT_ATTR_RDONLY;
+    if (!result_.own_root) mount.rights = Rights(Access::kRead, false, true);
+    // What speaks of the whole machine, or commands it.
+    for (const char* name : {"kallsyms", "kcore", "key-users", "keys", "kmsg", "sysrq-trigger", "timer_list"}) {
+      const std::string file = base::JoinPath(path, name);
+      if (files_.TypeOf(file).has_value()) Add(MountKind::kMaskFile, file).attributes = kMaskAttributes;
+    }
+  }
+
   bool FillOwn(Own own, Nodes nodes, const std::string& path, const Standing& here, bool explicitly) {
     const bool open = here.access != Access::kNone;
     if (own == Own::kSys) return LeaveUnwritten(nodes, path, here, explicitly);
@@ -313,19 +329,9 @@ class Planner {
     switch (own) {
       case Own::kNothing:
         return false;
-      case Own::kProc: {
-        // Nothing of the host's below it can be granted: it is another namespace's.
-        Mount& mount = Add(MountKind::kProc, path);
-        mount.flags = make;
-        mount.attributes = kNoDevices | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
-        if (!result_.own_root) mount.rights = Rights(Access::kRead, false, true);
-        // What speaks of the whole machine, or commands it.
-        for (const char* name : {"kallsyms", "kcore", "key-users", "keys", "kmsg", "sysrq-trigger", "timer_list"}) {
-          const std::string file = base::JoinPath(path, name);
-          if (files_.TypeOf(file).has_value()) Add(MountKind::kMaskFile, file).attributes = kMaskAttributes;
-        }
+      case Own::kProc:
+        AddProc(path, make);
         return true;
-      }
       case Own::kPts: {
         Mount& mount = Add(MountKind::kDevpts, path);
         mount.flags = make;
@@ -376,6 +382,7 @@ class Planner {
 
   const LandlockFeatures& features_;
   const base::FileSystem& files_;
+  const bool allow_nested_;
   std::vector<Node> nodes_;
   std::vector<Node> kept_;
   bool below_cover_ = false;  // the way leads through a directory of the host's

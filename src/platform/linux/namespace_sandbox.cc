@@ -1,6 +1,9 @@
 #include "platform/linux/namespace_sandbox.h"
 
+#include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -74,7 +77,12 @@ class NamespaceProcess final : public core::Process {
 
   absl::Status KillTree() override {
     killed_ = true;
-    return KillMarked(mark_, kKillPatience);
+    if (!BearsMark()) return KillMarked(mark_, kKillPatience);
+    // Inside another sandbox. What the command has orphaned belongs to the init process, and lives until that ends.
+    (void)::syscall(SYS_pidfd_send_signal, command_.get(), SIGSTOP, nullptr, 0);
+    const absl::Status killed = KillDescendants(Pid(), kKillPatience);
+    (void)::syscall(SYS_pidfd_send_signal, command_.get(), SIGKILL, nullptr, 0);
+    return killed;
   }
 
  private:
@@ -191,7 +199,7 @@ void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const M
   }
   order.step_count = static_cast<std::uint32_t>(steps.size());
   order.steps = arena.AddArray(std::span<const wire::MountStep>(steps));
-  const std::span<const sock_filter> filter = SeccompFilter({.network_denied = plan.network_denied});
+  const std::span<const sock_filter> filter = SeccompFilter(ProfileOf(plan));
   order.filter = arena.AddArray(filter);
   order.filter_length = static_cast<std::uint32_t>(filter.size());
   arena.SetHead(order);
@@ -238,8 +246,10 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(c
                                                                                std::unique_ptr<InitProcess> init,
                                                                                bool& refused) {
   refused = false;
-  const LandlockFeatures features = DetectLandlock();
+  LandlockFeatures features = DetectLandlock();
   LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
+  // A process that Landlock confines in any right on files may not mount.
+  if (plan.allow_nested) features.fs = 0;
   MountPlan mounts = PlanMounts(plan, features, base::HostFileSystem());
   ArenaBuilder arena(sizeof(wire::SetUpOrder));
   FillSetUp(plan, features, mounts, arena);

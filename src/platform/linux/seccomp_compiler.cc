@@ -152,7 +152,7 @@ absl::StatusOr<std::vector<sock_filter>> CompileSeccompFilter(const SyscallProfi
     return Failed(r, "architecture");
   }
   for (const SyscallGroup& group : SyscallTable()) {
-    if (group.only_without_network && !profile.network_denied) continue;
+    if (!group.AppliesTo(profile)) continue;
     for (const SyscallRule& rule : group.rules) LEASH_RETURN_IF_ERROR(AddRule(context.get(), rule));
   }
   LEASH_ASSIGN_OR_RETURN(const std::vector<sock_filter> compiled, Export(context.get()));

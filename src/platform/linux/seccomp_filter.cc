@@ -3,14 +3,16 @@
 namespace leash::platform {
 namespace {
 
-// kWithoutNetwork and kWithNetwork.
+// kWithoutNetwork, kWithNetwork, kNestedWithoutNetwork and kNestedWithNetwork.
 #include "seccomp_programs.inc"
 
 }  // namespace
 
 std::span<const sock_filter> SeccompFilter(const SyscallProfile& profile) {
-  if (profile.network_denied) return kWithoutNetwork;
-  return kWithNetwork;
+  if (profile.nested_allowed) {
+    return profile.network_denied ? std::span<const sock_filter>(kNestedWithoutNetwork) : kNestedWithNetwork;
+  }
+  return profile.network_denied ? std::span<const sock_filter>(kWithoutNetwork) : kWithNetwork;
 }
 
 }  // namespace leash::platform

@@ -5,11 +5,14 @@
 
 #include <span>
 
+#include "core/plan.h"
+#include "platform/linux/seccomp_table.h"
+
 namespace leash::platform {
 
-struct SyscallProfile {
-  bool network_denied = true;
-};
+inline SyscallProfile ProfileOf(const core::Plan& plan) {
+  return {.network_denied = plan.network_denied, .nested_allowed = plan.allow_nested};
+}
 
 // The program for a profile, as seccomp_compiler.h made it from the table. Lives forever.
 std::span<const sock_filter> SeccompFilter(const SyscallProfile& profile);

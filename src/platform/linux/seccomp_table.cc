@@ -32,8 +32,24 @@ constexpr ArgCondition NotZero(unsigned index) { return {ArgTest::kNotEqual, ind
 // socketpair(2) has no address and reaches nobody; but a datagram pair can be sent from to any path, so only the
 // connected kinds remain. Written as what is refused: every type but 1 and 5, by its low bits.
 constexpr std::uint64_t kTypeMask = 0xf;
-constexpr SyscallRule kSockets[] = {
-    {"socket", EPERM},
+constexpr SyscallRule kSockets[] = {{"socket", EPERM}, {"bind", EPERM}, {"sendto", EPERM, NotZero(4)}};
+
+// A sandbox made inside brings its own loopback up: by a NETLINK_ROUTE socket (protocol 0), and by one of AF_INET to
+// learn the number of the interface. Neither leads anywhere from namespaces that have no network. Every family but 2
+// and 16, written as what is refused: by its bits.
+static_assert(AF_INET == 0x2 && AF_NETLINK == 0x10);
+constexpr std::uint64_t kFamilyMask = 0x3f;
+constexpr SyscallRule kSocketsButOwn[] = {
+    {"socket", EPERM, HasBits(0, 0x1)},
+    {"socket", EPERM, HasBits(0, 0x4)},
+    {"socket", EPERM, HasBits(0, 0x8)},
+    {"socket", EPERM, HasBits(0, 0x20)},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 0, kFamilyMask, 0}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 0, kFamilyMask, AF_INET | AF_NETLINK}},
+    {"socket", EPERM, {ArgTest::kNotEqual, 2, 0, 0}},
+};
+
+constexpr SyscallRule kConnections[] = {
     {"socketpair", EPERM, {ArgTest::kNotEqual, 0, 0, AF_UNIX}},
     {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, 0}},
     {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_DGRAM}},
@@ -43,11 +59,9 @@ constexpr SyscallRule kSockets[] = {
     {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, 0x6, 0x6}},
     // A socket that was inherited as a standard stream stays the stream that it was.
     {"connect", EPERM},
-    {"bind", EPERM},
     {"listen", EPERM},
     {"accept", EPERM},
     {"accept4", EPERM},
-    {"sendto", EPERM, NotZero(4)},
     {"sendto", EPERM, HasBits(3, MSG_FASTOPEN)},
     {"sendmsg", EPERM, HasBits(2, MSG_FASTOPEN)},
     {"sendmmsg", EPERM, HasBits(3, MSG_FASTOPEN)},
@@ -84,26 +98,14 @@ constexpr SyscallRule kNamespaces[] = {
 };
 
 constexpr SyscallRule kMounts[] = {
-    {"mount", EPERM},
-    {"umount", EPERM},
-    {"umount2", EPERM},
-    {"pivot_root", EPERM},
-    {"chroot", EPERM},
-    {"fsopen", EPERM},
-    {"fsconfig", EPERM},
-    {"fsmount", EPERM},
-    {"fspick", EPERM},
-    {"open_tree", EPERM},
-    {"move_mount", EPERM},
-    {"mount_setattr", EPERM},
-    {"quotactl", EPERM},
-    {"quotactl_fd", EPERM},
-    {"statmount", EPERM},
-    {"listmount", EPERM},
-    {"open_by_handle_at", EPERM},
-    {"fanotify_init", EPERM},
-    {"fanotify_mark", EPERM},
-    {"open_tree_attr", EPERM},
+    {"mount", EPERM},  {"umount", EPERM},    {"umount2", EPERM},    {"pivot_root", EPERM},
+    {"chroot", EPERM}, {"fsopen", EPERM},    {"fsconfig", EPERM},   {"fsmount", EPERM},
+    {"fspick", EPERM}, {"open_tree", EPERM}, {"move_mount", EPERM}, {"mount_setattr", EPERM},
+};
+
+constexpr SyscallRule kHandles[] = {
+    {"quotactl", EPERM},          {"quotactl_fd", EPERM},   {"statmount", EPERM},     {"listmount", EPERM},
+    {"open_by_handle_at", EPERM}, {"fanotify_init", EPERM}, {"fanotify_mark", EPERM}, {"open_tree_attr", EPERM},
 };
 
 // -- other processes -------------------------------------------------------------------------------------------------
@@ -225,10 +227,16 @@ constexpr SyscallRule kExecution[] = {
 };
 
 constexpr SyscallGroup kTable[] = {
-    {"sockets", "no network: sockets of every family, and addresses on those that were inherited", kSockets, true},
+    {"sockets", "no network: sockets of every family", kSockets, true, Nesting::kOnlyRefused},
+    {"sockets", "no network: sockets of every family but AF_INET and NETLINK_ROUTE, which reach nothing",
+     kSocketsButOwn, true, Nesting::kOnlyAllowed},
+    {"connections", "no network: addresses on sockets that were inherited, and pairs that take an address",
+     kConnections, true},
     {"asynchronous rings", "io_uring makes system calls that no filter sees", kRings},
-    {"namespaces", "a new user namespace gives capabilities and with them kernel surface", kNamespaces},
-    {"mounts and handles", "a changed mount tree or an opened handle is a path that Landlock did not judge", kMounts},
+    {"namespaces", "a new user namespace gives capabilities and with them kernel surface", kNamespaces, false,
+     Nesting::kOnlyRefused},
+    {"mounts", "a changed mount tree is a path that Landlock did not judge", kMounts, false, Nesting::kOnlyRefused},
+    {"handles", "so is a handle, and what tells of the whole tree", kHandles},
     {"other processes", "memory, descriptors, limits and priorities of processes outside", kProcesses},
     {"membership mark", "descendants are found by a limit that they cannot change", kMark},
     {"shared IPC", "System V and POSIX queues, semaphores and memory are shared with the host", kSharedIpc},
@@ -239,7 +247,8 @@ constexpr SyscallGroup kTable[] = {
     {"hidden modes", "a file made with a mode that no filter sees", kHiddenModes},
     {"file attributes", "attributes change on files that Landlock only lets be read", kAttributes},
     {"inode flags", "the same by another call", kInodeFlags},
-    {"execution by descriptor", "running a file that has no path, or was never on a disk", kExecution},
+    {"execution by descriptor", "running a file that has no path, or was never on a disk", kExecution, false,
+     Nesting::kOnlyRefused},
 };
 
 }  // namespace

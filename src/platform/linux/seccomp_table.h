@@ -31,12 +31,26 @@ struct SyscallRule {
   ArgCondition second = {};
 };
 
-// Rows that share a reason.
+// What a filter is made for.
+struct SyscallProfile {
+  bool network_denied = true;
+  bool nested_allowed = false;  // SecurityConfig::allow_nested
+};
+
+enum class Nesting { kEither, kOnlyRefused, kOnlyAllowed };
+
+// Rows that share a reason, and the profiles that they are for.
 struct SyscallGroup {
   std::string_view title;
   std::string_view why;
   std::span<const SyscallRule> rules;
   bool only_without_network = false;
+  Nesting nesting = Nesting::kEither;
+
+  constexpr bool AppliesTo(const SyscallProfile& profile) const {
+    if (only_without_network && !profile.network_denied) return false;
+    return nesting == Nesting::kEither || (nesting == Nesting::kOnlyAllowed) == profile.nested_allowed;
+  }
 };
 
 std::span<const SyscallGroup> SyscallTable();
