@@ -16,6 +16,19 @@ if(LEASH_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${LEASH_CCACHE}")
 endif()
 
+# leash_precompile(target header...): the headers that nearly every source of the target includes.
+# leash_precompile(target REUSE other): the same as another target's, where both are compiled alike.
+function(leash_precompile target)
+  if(NOT LEASH_PRECOMPILE)
+    return()
+  endif()
+  if(ARGV1 STREQUAL "REUSE")
+    target_precompile_headers(${target} REUSE_FROM ${ARGV2})
+  else()
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
 # -Wrestrict: GCC 12 sees overlapping copies in std::string's own operator+ (GCC bug 105651).
 add_library(leash_warnings INTERFACE)
 target_compile_options(leash_warnings INTERFACE

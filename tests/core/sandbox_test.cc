@@ -184,7 +184,14 @@ TEST_P(SandboxTest, ADeadlineHoldsWhenNobodyWaits) {
   EXPECT_EQ(GetErrorCode(status.status()), ErrorCode::kTimeout);
 }
 
-// A daemon: its own session, its parent gone.
+// Not by a stream, which throws when the process ends between the opening and the reading.
+std::string CommandLine(const std::string& pid) {
+  const base::UniqueFd file(::open(("/proc/" + pid + "/cmdline").c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 256> bytes;
+  const ssize_t length = file ? ::read(file.get(), bytes.data(), bytes.size()) : 0;
+  return {bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))};
+}
+
 // A program that daemonises, and how to find its process from outside, where its number is another.
 struct Daemon {
   const std::string nap = "300." + std::to_string(::getpid()) + std::to_string(absl::ToUnixMicros(absl::Now()));
@@ -194,9 +201,9 @@ struct Daemon {
     for (int i = 0; i < 500; ++i, absl::SleepFor(absl::Milliseconds(10))) {
       const auto processes = base::HostFileSystem().List("/proc");  // a range-for keeps no StatusOr alive
       for (const base::DirectoryEntry& entry : *processes) {
-        std::ifstream file("/proc/" + entry.name + "/cmdline");
-        std::string arguments((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-        if (arguments == std::string("sleep\0", 6) + nap + '\0') return static_cast<pid_t>(std::stol(entry.name));
+        if (CommandLine(entry.name) == std::string("sleep\0", 6) + nap + '\0') {
+          return static_cast<pid_t>(std::stol(entry.name));
+        }
       }
     }
     return -1;
