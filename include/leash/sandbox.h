@@ -84,8 +84,8 @@ class Sandbox {
   ViolationReport Violations() const { return core::ViolationsOf(*state_); }
   // `callback` is called once for each entry that Violations() has, also for those that it has already, when it is
   // first seen (`count` is what it was then). One call at a time, on leash's loop thread, which it must not block: no
-  // Spawn, Wait, Violations() or Close() in it. When Close() or the destructor has returned it is not called any more.
-  // A second callback takes the place of the first.
+  // Spawn, Wait, Violations() or Close() in it. By the time Close() or the destructor returns it has been called for
+  // everything, and is not called any more. A second callback takes the place of the first.
   void OnViolation(ViolationCallback callback) { core::ListenToViolationsOf(*state_, std::move(callback)); }
   const N& Network() const { return network_; }
 

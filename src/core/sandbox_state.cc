@@ -46,7 +46,10 @@ absl::StatusOr<std::shared_ptr<ChildState>> SandboxState::Spawn(const SpawnReque
 absl::Status SandboxState::Close() {
   absl::Status result = CloseOnce();
   // Not under the lock, which a callback may be waiting for.
-  if (violations_ != nullptr) violations_->StopListening();
+  if (violations_ != nullptr && violations_->HasListener()) {
+    prepared_->SettleReports();
+    violations_->StopListening();
+  }
   return result;
 }
 

@@ -51,10 +51,7 @@ void ViolationLog::Report(Violation violation) {
   violation.hint = hint_(violation);
   positions_.emplace(std::move(key), entries_.size());
   entries_.push_back(std::move(violation));
-  if (listener_ == nullptr) return;
-  base::EventLoop::Shared().Post([self = weak_from_this(), entry = entries_.back()] {
-    if (const auto log = self.lock()) log->Tell(entry);
-  });
+  if (listener_ != nullptr) Tell(listener_, entries_.back());
 }
 
 void ViolationLog::NotSeen(std::string what) {
@@ -72,29 +69,33 @@ void ViolationLog::Listen(ViolationCallback callback) {
   const std::lock_guard lock(mutex_);
   listener_ = callback ? std::make_shared<ViolationCallback>(std::move(callback)) : nullptr;
   if (listener_ == nullptr) return;
-  for (const Violation& entry : entries_) {
-    base::EventLoop::Shared().Post([self = weak_from_this(), entry] {
-      if (const auto log = self.lock()) log->Tell(entry);
-    });
-  }
+  for (const Violation& entry : entries_) Tell(listener_, entry);
+}
+
+bool ViolationLog::HasListener() const {
+  const std::lock_guard lock(mutex_);
+  return listener_ != nullptr;
 }
 
 void ViolationLog::StopListening() {
-  {
+  if (!HasListener()) return;
+  // The loop runs tasks one after the other: this one comes after all calls that were asked for before.
+  base::EventLoop::Shared().RunSync([this] {
     const std::lock_guard lock(mutex_);
-    if (listener_ == nullptr) return;
     listener_ = nullptr;
-  }
-  base::EventLoop::Shared().RunSync([] {});  // behind a call that is under way
+  });
 }
 
-void ViolationLog::Tell(const Violation& violation) {
-  std::shared_ptr<ViolationCallback> listener;
-  {
-    const std::lock_guard lock(mutex_);
-    listener = listener_;
-  }
-  if (listener != nullptr) (*listener)(violation);
+void ViolationLog::Tell(const Listener& listener, const Violation& violation) {
+  base::EventLoop::Shared().Post([self = weak_from_this(), listener, violation] {
+    const auto log = self.lock();
+    if (log == nullptr) return;
+    {
+      const std::lock_guard lock(log->mutex_);
+      if (log->listener_ != listener) return;
+    }
+    (*listener)(violation);
+  });
 }
 
 }  // namespace leash::core

@@ -33,22 +33,26 @@ class ViolationLog final : public ViolationSink, public std::enable_shared_from_
 
   // See Sandbox::OnViolation.
   void Listen(ViolationCallback callback);
-  // No call comes after it has returned. On the loop thread, where one may be under way, none begins after it.
+  bool HasListener() const;
+  // The listener has been told of everything when it returns, and is not called any more. On the loop thread, where it
+  // may be a listener's own doing: what it was not told of by then it is not told.
   void StopListening();
 
  private:
   using Key = std::tuple<ViolationKind, std::string, std::string>;
 
-  // On the loop thread.
-  void Tell(const Violation& violation);
+  using Listener = std::shared_ptr<ViolationCallback>;
+
+  // Has the loop thread call `listener`, unless it is not the listener any more by then. With the lock held.
+  void Tell(const Listener& listener, const Violation& violation);
 
   const std::function<Hint(const Violation&)> hint_;
   mutable std::mutex mutex_;
-  std::vector<Violation> entries_;               // guarded by mutex_
-  std::map<Key, std::size_t> positions_;         // guarded by mutex_; in entries_
-  std::uint64_t others_ = 0;                     // guarded by mutex_
-  std::vector<std::string> not_seen_;            // guarded by mutex_
-  std::shared_ptr<ViolationCallback> listener_;  // guarded by mutex_; called without it
+  std::vector<Violation> entries_;        // guarded by mutex_
+  std::map<Key, std::size_t> positions_;  // guarded by mutex_; in entries_
+  std::uint64_t others_ = 0;              // guarded by mutex_
+  std::vector<std::string> not_seen_;     // guarded by mutex_
+  Listener listener_;                     // guarded by mutex_; called without it
 };
 
 }  // namespace leash::core

@@ -94,6 +94,20 @@ TEST(ViolationLog, TellsOfEachEntryOnce) {
   EXPECT_EQ(told.size(), 2U);
 }
 
+TEST(ViolationLog, ASecondListenerTakesThePlaceOfTheFirst) {
+  const auto log = Log();
+  std::vector<std::string> first;
+  std::vector<std::string> second;
+  base::EventLoop::Shared().RunSync([&] {  // nothing is told in between
+    log->Listen([&](const Violation& violation) { first.push_back(violation.object); });
+    log->Report(Refused("read", "/a"));
+    log->Listen([&](const Violation& violation) { second.push_back(violation.object); });
+  });
+  WaitForLoop();
+  EXPECT_THAT(first, ::testing::IsEmpty());
+  EXPECT_THAT(second, ElementsAre("/a"));
+}
+
 TEST(ViolationLog, NoCallComesAfterItWasStopped) {
   const auto log = Log();
   std::atomic<bool> stopped = false;
@@ -110,6 +124,15 @@ TEST(ViolationLog, NoCallComesAfterItWasStopped) {
   reporter.join();
   WaitForLoop();
   EXPECT_FALSE(late);
+}
+
+TEST(ViolationLog, WhatWasReportedBeforeIsToldBeforeItStops) {
+  const auto log = Log();
+  std::atomic<int> told = 0;
+  log->Listen([&](const Violation&) { ++told; });
+  for (int i = 0; i < 100; ++i) log->Report(Refused("read", std::to_string(i)));
+  log->StopListening();
+  EXPECT_EQ(told, 100);
 }
 
 TEST(ViolationLog, AListenerMayStopItself) {
