@@ -38,6 +38,18 @@ class FileHint {
       : path_(path), need_(need), plan_(plan), profile_(profile), rule_(DecidingRule(plan, path)) {}
 
   Hint Make() const {
+    Hint hint = ByRule();
+    // A directory above something closed loses these without namespaces, whatever is granted: see core/carve_out.h.
+    const bool of_directory = need_.operation == "list" || need_.operation == "make" || need_.operation == "remove";
+    const PathRule* closed = of_directory && hint.grant.has_value() ? ClosedBelow() : nullptr;
+    if (closed == nullptr) return hint;
+    hint.text += fmt::format("{}without namespaces not while {} is closed", hint.text.empty() ? "" : "; ",
+                             base::Printable(closed->path));
+    return hint;
+  }
+
+ private:
+  Hint ByRule() const {
     if (const DevicePath* device = Device()) return {std::nullopt, device->flag, "a device"};
     if (need_.access == Access::kNone) return Because(need_.why_not);
     if (rule_ == nullptr) return {WithGrant(Access::kNone), nullptr, "nothing opens it"};
@@ -55,7 +67,14 @@ class FileHint {
     return {};
   }
 
- private:
+  const PathRule* ClosedBelow() const {
+    for (const PathRule& rule : plan_.rules) {
+      const bool stays = rule.kind == RuleKind::kDeny || rule.kind == RuleKind::kProtection;
+      if (stays && rule.path != path_ && base::IsAtOrBelow(rule.path, path_)) return &rule;
+    }
+    return nullptr;
+  }
+
   // What a grant above gives here is given up by one on the object itself, unless that says it again.
   std::optional<Grant> WithGrant(Access have) const { return Grant{path_, have | need_.access}; }
 
@@ -76,11 +95,9 @@ class FileHint {
       if (!base::IsAtOrBelow(path_, guarded)) continue;
       return {Grant{guarded, Access::kReadWrite}, &SecurityConfig::protect_project_files, "protect_project_files"};
     }
-    for (const PathRule& rule : plan_.rules) {
-      const bool below = rule.path != path_ && base::IsAtOrBelow(rule.path, path_);
-      if (!below || Includes(rule.access, need_.access)) continue;
+    if (const PathRule* closed = ClosedBelow(); closed != nullptr) {
       return Because(fmt::format("{} is closed: without namespaces the directories above it lose this too",
-                                 base::Printable(rule.path)));
+                                 base::Printable(closed->path)));
     }
     return Because("the rules allow it; a mechanism does not");
   }

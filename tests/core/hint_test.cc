@@ -134,6 +134,13 @@ TEST_F(HintTest, SaysWhatIsClosedBelowADirectoryThatLostItsListing) {
   EXPECT_THAT(hint.text, HasSubstr("/srv/data/sub is closed"));
 }
 
+TEST_F(HintTest, SaysWhenAGrantOnADirectoryIsNotEnoughWithoutNamespaces) {
+  config_.denied.push_back("/srv/data/sub");
+  EXPECT_THAT(For("list", "/srv/data").text, HasSubstr("without namespaces not while /srv/data/sub is closed"));
+  EXPECT_THAT(For("read", "/srv/data/file").text, ::testing::Not(HasSubstr("without namespaces")));
+  EXPECT_THAT(For("list", "/srv/data/other").text, ::testing::Not(HasSubstr("without namespaces")));
+}
+
 TEST_F(HintTest, SaysWhatNothingAllows) {
   for (const auto& [operation, kind] :
        {std::pair("make socket", ViolationKind::kFile), std::pair("make device", ViolationKind::kFile),

@@ -164,8 +164,10 @@ void AuditWatch::WatchOnLoop() {
 void AuditWatch::AddCommand(pid_t pid, std::uint64_t self_tests) {
   const std::lock_guard lock(mutex_);
   commands_[pid] = {0, self_tests};
-  const auto known =
-      std::find_if(unclaimed_.begin(), unclaimed_.end(), [&](const auto& one) { return one.second == pid; });
+  // Its first message may have come before. One that came long ago is of somebody whose process id was used again.
+  const auto known = std::find_if(unclaimed_.begin(), unclaimed_.end(), [&](const auto& one) {
+    return one.second.pid == pid && absl::Now() - one.second.arrived < kSettlePatience;
+  });
   if (known == unclaimed_.end()) return;
   commands_[pid].domain = known->first;
   domains_[known->first] = {pid, 0};
@@ -242,7 +244,7 @@ void AuditWatch::TakeDomain(const AuditRecord& record) {
   const auto command = commands_.find(record.pid);
   if (command == commands_.end()) {
     if (unclaimed_.size() == kMostUnclaimed) unclaimed_.erase(unclaimed_.begin());  // the oldest: numbers only grow
-    unclaimed_.emplace(record.domain, record.pid);
+    unclaimed_[record.domain] = {record.pid, absl::Now()};
   } else if (command->second.domain == 0) {  // a second domain of one process is not the one that leash made
     command->second.domain = record.domain;
     domains_[record.domain] = {record.pid, 0};

@@ -61,6 +61,10 @@ class AuditWatch : public std::enable_shared_from_this<AuditWatch> {
     pid_t pid = 0;
     std::uint64_t seen = 0;
   };
+  struct Unclaimed {
+    pid_t pid = 0;
+    absl::Time arrived;
+  };
 
   // All with the lock held.
   void Read();
@@ -75,11 +79,11 @@ class AuditWatch : public std::enable_shared_from_this<AuditWatch> {
   const base::UniqueFd socket_;
   const std::shared_ptr<core::ViolationSink> sink_;
   std::mutex mutex_;
-  std::map<pid_t, Command> commands_;         // guarded by mutex_
-  std::map<std::uint64_t, Domain> domains_;   // guarded by mutex_; of our commands, not yet ended
-  std::map<std::uint64_t, pid_t> unclaimed_;  // guarded by mutex_; of others, or of a command that is being started
-  std::deque<Pending> pending_;               // guarded by mutex_; for their domain, or the program's name
-  bool all_ended_ = false;                    // guarded by mutex_
+  std::map<pid_t, Command> commands_;             // guarded by mutex_
+  std::map<std::uint64_t, Domain> domains_;       // guarded by mutex_; of our commands, not yet ended
+  std::map<std::uint64_t, Unclaimed> unclaimed_;  // guarded by mutex_; of others, or of a command that is being started
+  std::deque<Pending> pending_;                   // guarded by mutex_; for their domain, or the program's name
+  bool all_ended_ = false;                        // guarded by mutex_
 };
 
 }  // namespace leash::platform
