@@ -57,6 +57,8 @@ struct SandboxConfig {
   bool best_effort_limits = false;
   // See unsafe::AcceptDegradedKernel.
   bool accept_degraded_kernel = false;
+  // Watch what is refused: see Sandbox::Violations. Changes nothing about what is. Off by default, since it costs.
+  bool report_violations = false;
 
   static SandboxConfigBuilder<DenyAll> Builder();
 };
@@ -100,6 +102,7 @@ class SandboxConfigBuilder {
     return config_.env.emplace_back(std::move(name), std::move(value)), *this;
   }
   SandboxConfigBuilder& Limits(const ResourceLimits& limits) { return config_.limits = limits, *this; }
+  SandboxConfigBuilder& ReportViolations(bool on = true) { return config_.report_violations = on, *this; }
   SandboxConfigBuilder& Weaken(unsafe::AcceptDegradedKernel) { return config_.accept_degraded_kernel = true, *this; }
   SandboxConfigBuilder& Weaken(unsafe::BestEffortLimits) { return config_.best_effort_limits = true, *this; }
 

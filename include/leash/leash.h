@@ -16,4 +16,5 @@
 #include "leash/quarantine.h"
 #include "leash/sandbox.h"
 #include "leash/security.h"
+#include "leash/violation.h"
 #include "leash/working_dir.h"

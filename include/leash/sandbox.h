@@ -13,6 +13,7 @@
 #include "leash/config.h"
 #include "leash/network.h"
 #include "leash/quarantine.h"
+#include "leash/violation.h"
 
 namespace leash {
 
@@ -27,6 +28,8 @@ const std::string& ScratchDirOf(const SandboxState& state);
 void KeepScratchOf(SandboxState& state);
 std::vector<Quarantined> QuarantinedOf(const SandboxState& state);
 bool UsesNamespaces(const SandboxState& state);
+ViolationReport ViolationsOf(SandboxState& state);
+void ListenToViolationsOf(SandboxState& state, ViolationCallback callback);
 }  // namespace core
 
 // A sandbox belongs to the process that made it, and ends with that at the latest: a program that daemonises itself by
@@ -76,6 +79,14 @@ class Sandbox {
   // What commands planted or changed in spite of SecurityConfig::protect_project_files or a protection, so far. Each
   // has been moved away by the time the command's end is known; complete when the sandbox is closed.
   std::vector<leash::Quarantined> Quarantined() const { return core::QuarantinedOf(*state_); }
+  // What was refused so far. Empty, but for a word in `not_seen`, unless SandboxConfig::report_violations is set. Waits
+  // for what is under way, two seconds at most and mostly some hundredths. Complete when the sandbox is closed.
+  ViolationReport Violations() const { return core::ViolationsOf(*state_); }
+  // `callback` is called once for each entry that Violations() has, also for those that it has already, when it is
+  // first seen (`count` is what it was then). One call at a time, on leash's loop thread, which it must not block: no
+  // Spawn, Wait, Violations() or Close() in it. By the time Close() or the destructor returns it has been called for
+  // everything, and is not called any more. A second callback takes the place of the first.
+  void OnViolation(ViolationCallback callback) { core::ListenToViolationsOf(*state_, std::move(callback)); }
   const N& Network() const { return network_; }
 
   // What the destructor does, with its errors: a directory that could not be removed, a process that would not die.

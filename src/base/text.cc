@@ -24,6 +24,33 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// The character that `text` begins with, if it is well-formed UTF-8 (RFC 3629): its bytes; else 0.
+std::size_t CharacterLength(std::string_view text, char32_t& character) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const std::size_t length = byte(0) < 0x80 ? 1 : byte(0) < 0xe0 ? 2 : byte(0) < 0xf0 ? 3 : 4;
+  if (length > 1 && (byte(0) < 0xc2 || byte(0) > 0xf4)) return 0;
+  if (text.size() < length) return 0;
+  character = length == 1 ? byte(0) : byte(0) & (0x7fU >> length);
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+    character = character << 6 | (byte(i) & 0x3fU);
+  }
+  const bool overlong = (length == 3 && character < 0x800) || (length == 4 && character < 0x10000);
+  const bool surrogate = character >= 0xd800 && character < 0xe000;
+  return overlong || surrogate || character > 0x10ffff ? 0 : length;
+}
+
+// 0: the first byte is not to be shown.
+std::size_t ShownLength(std::string_view text) {
+  char32_t character = 0;
+  const std::size_t length = CharacterLength(text, character);
+  const bool controls = character < 0x20 || (character >= 0x7f && character < 0xa0);
+  const bool turns = character == 0x200e || character == 0x200f || (character >= 0x202a && character <= 0x202e) ||
+                     (character >= 0x2066 && character <= 0x2069);
+  const bool breaks = character == 0x2028 || character == 0x2029;
+  return controls || turns || breaks ? 0 : length;
+}
+
 }  // namespace
 
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates) {
@@ -41,13 +68,14 @@ std::string_view Nearest(std::string_view word, std::span<const std::string_view
 
 std::string Printable(std::string_view text) {
   std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      result += fmt::format("\\x{:02x}", byte);
+  while (!text.empty()) {
+    const std::size_t length = ShownLength(text);
+    if (length == 0) {
+      result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
     } else {
-      result += c;
+      result += text.substr(0, length);
     }
+    text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return result;
 }

@@ -10,7 +10,8 @@ namespace leash::base {
 // The candidate that `word` was most likely meant to be, by edit distance; empty when none is near.
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates);
 
-// `text` on one line, fit for a message: control characters and invalid bytes as \xNN.
+// `text` on one line, fit for a message: as \xNN what is no UTF-8, what controls a terminal, and what changes the
+// direction of writing.
 std::string Printable(std::string_view text);
 
 }  // namespace leash::base

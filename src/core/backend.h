@@ -19,8 +19,19 @@
 #include "leash/doctor.h"
 #include "leash/process.h"
 #include "leash/pty.h"
+#include "leash/violation.h"
 
 namespace leash::core {
+
+// Takes what a backend sees being refused. Every method may be called from any thread; none waits.
+class ViolationSink {
+ public:
+  virtual ~ViolationSink() = default;
+  // One refusal, or `count` of them. `first` may be left out; the hint is not the reporter's to give.
+  virtual void Report(Violation violation) = 0;
+  // What may be refused without being reported, as in ViolationReport::not_seen. Saying it again is harmless.
+  virtual void NotSeen(std::string what) = 0;
+};
 
 // A terminal for a command: how it is to be, and the caller's side of it, which Spawn fills in.
 struct TerminalRequest {
@@ -71,6 +82,8 @@ class PreparedSandbox {
   virtual void BeginKillAll() {}
   virtual absl::Status KillAll() = 0;
   virtual bool UsesNamespaces() const = 0;
+  // Returns when what was refused so far has been reported to the sink, or after two seconds.
+  virtual void SettleReports() {}
   // Paths that a command could change although the plan guards or closes them: the caller must watch them.
   virtual std::vector<std::string> Unguarded() const = 0;
 };
@@ -103,10 +116,12 @@ class Backend {
   virtual std::unique_ptr<Groundwork> Begin(Namespaces namespaces) = 0;
   // `id` names the sandbox: random, never 0, see WorkingDir::id. `canary` is an existing file that the caller may
   // read and the plan does not open, or empty: each command proves on it that its confinement works.
-  // `groundwork` is what Begin() gave for the same configuration.
+  // `groundwork` is what Begin() gave for the same configuration. `sink` is told what is refused, also for some time
+  // after the sandbox has ended; null: nobody wants to know.
   virtual absl::StatusOr<std::unique_ptr<PreparedSandbox>> Prepare(const Plan& plan, std::uint64_t id,
                                                                    const std::string& canary,
-                                                                   std::unique_ptr<Groundwork> groundwork) = 0;
+                                                                   std::unique_ptr<Groundwork> groundwork,
+                                                                   std::shared_ptr<ViolationSink> sink) = 0;
   // Ends what a sandbox of that id left behind when its owner died, and gives back what it had.
   virtual absl::Status KillLeftovers(std::uint64_t id) = 0;
   // See leash::AdoptOrphans and leash::ReapOrphans.

@@ -73,6 +73,7 @@ std::string ToJson(const core::Plan& plan) {
   json["scratch_dir"] = plan.scratch_dir;
   json["keep_terminal"] = plan.keep_terminal;
   json["accept_degraded_kernel"] = plan.accept_degraded_kernel;
+  json["report_violations"] = plan.report_violations;
   json["paths"] = nlohmann::ordered_json::array();
   for (const core::PathRule& rule : plan.rules) {
     json["paths"].push_back({{"path", rule.path},
@@ -117,6 +118,7 @@ std::string ToText(const core::Plan& plan) {
   if (plan.allow_nested)
     text += "weakened     programs may make sandboxes inside; Landlock's file rules are left out\n";
   if (plan.best_effort_limits) text += "weakened     limits that cannot be held here are left out\n";
+  if (plan.report_violations) text += "reports      what is refused\n";
   text += "\npaths (the longest one that holds a file decides)\n";
   for (const core::PathRule& rule : plan.rules) {
     text += fmt::format("  {:<4} {}  ({}: {})\n", FormatAccess(rule.access), base::Printable(rule.path),

@@ -54,6 +54,7 @@ struct Plan {
   ResourceLimits limits;
   bool best_effort_limits = false;
   bool accept_degraded_kernel = false;
+  bool report_violations = false;
   // What was asked for and has no effect here, in words. Nothing is skipped in silence.
   std::vector<std::string> notes;
 };

@@ -30,6 +30,7 @@ class Planner {
     plan_.keep_terminal = config_.security.allow_tty_write;
     plan_.scratch_dir = host_.scratch_dir;
     plan_.accept_degraded_kernel = config_.accept_degraded_kernel;
+    plan_.report_violations = config_.report_violations;
     LEASH_RETURN_IF_ERROR(CheckHome());
     AddTier();
     AddDevices();

@@ -5,18 +5,20 @@
 #include "absl/time/clock.h"
 #include "base/path.h"
 #include "base/status.h"
+#include "core/hint.h"
 #include "core/planner.h"
 #include "leash/sandbox.h"
 
 namespace leash::core {
 
 SandboxState::SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared,
-                           std::unique_ptr<Guard> guard, bool keep_scratch)
+                           std::unique_ptr<Guard> guard, std::shared_ptr<ViolationLog> violations, bool keep_scratch)
     : plan_(std::move(plan)),
       keep_scratch_(keep_scratch),
       scratch_(std::move(scratch)),
       prepared_(std::move(prepared)),
-      guard_(std::move(guard)) {}
+      guard_(std::move(guard)),
+      violations_(std::move(violations)) {}
 
 absl::StatusOr<std::shared_ptr<ChildState>> SandboxState::Spawn(const SpawnRequest& request, absl::Time deadline) {
   {
@@ -42,6 +44,16 @@ absl::StatusOr<std::shared_ptr<ChildState>> SandboxState::Spawn(const SpawnReque
 }
 
 absl::Status SandboxState::Close() {
+  absl::Status result = CloseOnce();
+  // Not under the lock, which a callback may be waiting for.
+  if (violations_ != nullptr && violations_->HasListener()) {
+    prepared_->SettleReports();
+    violations_->StopListening();
+  }
+  return result;
+}
+
+absl::Status SandboxState::CloseOnce() {
   const std::lock_guard lock(mutex_);
   if (closed_) return absl::OkStatus();
   closed_ = true;
@@ -58,6 +70,20 @@ absl::Status SandboxState::Close() {
   }
   result.Update(keep_scratch_ ? scratch_.Keep() : scratch_.Remove());
   return result;
+}
+
+ViolationReport SandboxState::Violations() {
+  if (violations_ == nullptr) {
+    ViolationReport report;
+    report.not_seen.emplace_back("anything: the sandbox was not asked to report what it refuses");
+    return report;
+  }
+  prepared_->SettleReports();
+  return violations_->Snapshot();
+}
+
+void SandboxState::Listen(ViolationCallback callback) {
+  if (violations_ != nullptr) violations_->Listen(std::move(callback));
 }
 
 void SandboxState::KeepScratch() {
@@ -79,15 +105,21 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
   LEASH_ASSIGN_OR_RETURN(Plan plan, MakePlan(config, denies_all, host));
   std::string canary(base::ParentOf(scratch.path()));
   if (Decide(plan, canary) != Access::kNone) canary.clear();
+  std::shared_ptr<ViolationLog> violations;
+  if (plan.report_violations) {
+    violations = std::make_shared<ViolationLog>([plan, profile = &backend.Profile()](const Violation& violation) {
+      return HintFor(violation, plan, *profile);
+    });
+  }
   LEASH_ASSIGN_OR_RETURN(std::unique_ptr<PreparedSandbox> prepared,
-                         backend.Prepare(plan, scratch.id(), canary, std::move(groundwork)));
+                         backend.Prepare(plan, scratch.id(), canary, std::move(groundwork), violations));
   std::unique_ptr<Guard> guard;
   if (const std::vector<std::string> unguarded = prepared->Unguarded(); !unguarded.empty()) {
     LEASH_ASSIGN_OR_RETURN(
         guard, Guard::Make(unguarded, base::JoinPath(base::ParentOf(scratch.path()), WorkingDir::kEvidence)));
   }
   return std::make_shared<SandboxState>(std::move(plan), std::move(scratch), std::move(prepared), std::move(guard),
-                                        config.keep_scratch);
+                                        std::move(violations), config.keep_scratch);
 }
 
 absl::Status CloseSandboxState(SandboxState& state) { return state.Close(); }
@@ -95,6 +127,8 @@ const std::string& WorkingDirOf(const SandboxState& state) { return state.plan()
 const std::string& ScratchDirOf(const SandboxState& state) { return state.plan().scratch_dir; }
 std::vector<Quarantined> QuarantinedOf(const SandboxState& state) { return state.FoundByGuard(); }
 bool UsesNamespaces(const SandboxState& state) { return state.UsesNamespaces(); }
+ViolationReport ViolationsOf(SandboxState& state) { return state.Violations(); }
+void ListenToViolationsOf(SandboxState& state, ViolationCallback callback) { state.Listen(std::move(callback)); }
 void KeepScratchOf(SandboxState& state) { state.KeepScratch(); }
 
 }  // namespace leash::core

@@ -11,15 +11,16 @@
 #include "core/child_state.h"
 #include "core/guard.h"
 #include "core/plan.h"
+#include "core/violation_log.h"
 #include "leash/working_dir.h"
 
 namespace leash::core {
 
 class SandboxState {
  public:
-  // `guard` may be null.
+  // `guard` may be null, and `violations` when they are not reported.
   SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared, std::unique_ptr<Guard> guard,
-               bool keep_scratch);
+               std::shared_ptr<ViolationLog> violations, bool keep_scratch);
 
   const Plan& plan() const { return plan_; }
   absl::StatusOr<std::shared_ptr<ChildState>> Spawn(const SpawnRequest& request, absl::Time deadline);
@@ -27,8 +28,12 @@ class SandboxState {
   void KeepScratch();
   std::vector<Quarantined> FoundByGuard() const { return guard_ ? guard_->Found() : std::vector<Quarantined>(); }
   bool UsesNamespaces() const { return prepared_->UsesNamespaces(); }
+  ViolationReport Violations();
+  void Listen(ViolationCallback callback);
 
  private:
+  absl::Status CloseOnce();
+
   const Plan plan_;
   std::mutex mutex_;
   bool closed_ = false;                                // guarded by mutex_
@@ -37,6 +42,7 @@ class SandboxState {
   std::vector<std::shared_ptr<ChildState>> children_;  // guarded by mutex_; those not known to have ended
   const std::unique_ptr<PreparedSandbox> prepared_;
   const std::shared_ptr<Guard> guard_;
+  const std::shared_ptr<ViolationLog> violations_;
 };
 
 }  // namespace leash::core

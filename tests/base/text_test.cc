@@ -18,6 +18,26 @@ TEST(Printable, ShowsControlCharacters) {
   EXPECT_EQ(Printable("a\nb\x1b[31m"), "a\\x0ab\\x1b[31m");
   EXPECT_EQ(Printable("grün"), "grün");
   EXPECT_EQ(Printable(std::string_view("\0", 1)), "\\x00");
+  EXPECT_EQ(Printable("\xc2\x9b"
+                      "31m"),
+            "\\xc2\\x9b"
+            "31m")
+      << "a terminal takes it for ESC [";
+}
+
+TEST(Printable, ShowsWhatIsNoUtf8) {
+  EXPECT_EQ(Printable("a\xff"
+                      "b\xc3"),
+            "a\\xffb\\xc3");
+  EXPECT_EQ(Printable("\xc0\xaf"), "\\xc0\\xaf") << "overlong";
+  EXPECT_EQ(Printable("\xed\xa0\x80"), "\\xed\\xa0\\x80") << "half a surrogate pair";
+  EXPECT_EQ(Printable("\xe2\x82\xac \xf0\x9f\x90\x95"), "\xe2\x82\xac \xf0\x9f\x90\x95");
+}
+
+TEST(Printable, ShowsWhatTurnsTheTextAround) {
+  EXPECT_EQ(Printable("txt.\xe2\x80\xae"
+                      "exe"),
+            "txt.\\xe2\\x80\\xaeexe");
 }
 
 }  // namespace

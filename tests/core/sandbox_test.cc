@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <future>
 #include <thread>
@@ -417,6 +419,34 @@ INSTANTIATE_TEST_SUITE_P(Held, SandboxTest, ::testing::Values(Namespaces::kRequi
                          [](const ::testing::TestParamInfo<Namespaces>& test) {
                            return test.param == Namespaces::kRequire ? "ByNamespaces" : "ByProcess";
                          });
+
+TEST_P(SandboxTest, ReportsWhatIsRefusedOnRequestAlone) {
+  auto silent = Make();
+  Run(silent, "kill -0 1");
+  EXPECT_TRUE(silent.Violations().violations.empty());
+  EXPECT_THAT(silent.Violations().not_seen, ::testing::ElementsAre(HasSubstr("not asked")));
+
+  auto sandbox = Make(SandboxConfig::Builder().ReportViolations().Build());
+  std::atomic<std::size_t> told = 0;
+  sandbox.OnViolation([&](const Violation& violation) {
+    EXPECT_NE(violation.operation, "");
+    ++told;
+  });
+  Run(sandbox, "kill -0 1; kill -0 1");
+  const ViolationReport report = sandbox.Violations();
+  EXPECT_FALSE(report.not_seen.empty());
+  const bool sees = std::none_of(report.not_seen.begin(), report.not_seen.end(),
+                                 [](const std::string& what) { return what.starts_with("files and processes"); });
+  EXPECT_TRUE(sandbox.Close().ok());
+  if (sees) {
+    ASSERT_EQ(report.violations.size(), 1U);
+    EXPECT_EQ(report.violations[0].kind, ViolationKind::kProcess);
+    EXPECT_EQ(report.violations[0].operation, "signal");
+    EXPECT_EQ(report.violations[0].count, 2U);
+  }
+  EXPECT_EQ(told, report.violations.size());
+  EXPECT_EQ(sandbox.Violations().violations.size(), report.violations.size()) << "the same when it is closed";
+}
 
 }  // namespace
 }  // namespace leash

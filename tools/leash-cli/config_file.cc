@@ -57,6 +57,7 @@ class Reader {
         Row{"limits", &Reader::ReadLimits},
         Row{"workdir", &Reader::ReadWorkdir},
         Row{"env", &Reader::ReadEnv},
+        Row{"report", &Reader::ReadReport},
     };
     LEASH_RETURN_IF_ERROR(ReadRows(root, "", kRows));
     const Layer& layer = file_.layer;
@@ -313,6 +314,11 @@ class Reader {
 
   absl::Status ReadBestEffort(const toml::node& node, const std::string& key) {
     LEASH_ASSIGN_OR_RETURN(file_.layer.best_effort_limits, Boolean(node, key));
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadReport(const toml::node& node, const std::string& key) {
+    LEASH_ASSIGN_OR_RETURN(file_.layer.report, Boolean(node, key));
     return absl::OkStatus();
   }
 

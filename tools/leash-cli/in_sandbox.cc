@@ -9,6 +9,7 @@
 #include "leash/leash.h"
 #include "messages.h"
 #include "options.h"
+#include "report.h"
 #include "values.h"
 
 namespace leash::cli {
@@ -50,8 +51,26 @@ void TellOfQuarantine(const std::vector<Quarantined>& found) {
   }
 }
 
+// Gives the exit status: `code`, unless that was a success and the report's file could not be written.
+int TellOfViolations(const Settings& settings, const base::UniqueFd& file, const ViolationReport& report, int code) {
+  if (settings.report) {
+    for (const std::string& line : ReportLines(report)) PrintMessage(line);
+  }
+  if (!file) return code;
+  const absl::Status written = WriteReportFile(file, *settings.report_file, report);
+  if (written.ok()) return code;
+  Fail(written);
+  return code == 0 ? kExitFailure : code;
+}
+
 template <NetworkPolicy N>
 int With(const Settings& settings, N network, const Body& body) {
+  base::UniqueFd report_file;
+  if (settings.report_file.has_value()) {
+    absl::StatusOr<base::UniqueFd> opened = OpenReportFile(*settings.report_file);
+    if (!opened.ok()) return Fail(opened.status());
+    report_file = *std::move(opened);
+  }
   absl::StatusOr<Sandbox<N>> sandbox = Sandbox<N>::Create({settings.config, std::move(network)});
   if (!sandbox.ok()) return Fail(sandbox.status());
   const std::string scratch = sandbox->ScratchDir();
@@ -65,6 +84,9 @@ int With(const Settings& settings, N network, const Body& body) {
     if (code == 0) code = kExitFailure;
   }
   TellOfQuarantine(sandbox->Quarantined());
+  if (settings.config.report_violations) {
+    code = TellOfViolations(settings, report_file, sandbox->Violations(), code);
+  }
   if (settings.config.keep_scratch) PrintMessage("kept " + scratch);
   return code;
 }

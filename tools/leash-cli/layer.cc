@@ -100,6 +100,9 @@ absl::StatusOr<Settings> Combine(const Layer& file, const Layer& line, const std
   config.env_passthrough = Joined(file.env_passthrough, line.env_passthrough);
   config.env = Joined(file.env, line.env);
   config.accept_degraded_kernel = file.accept_degraded_kernel || line.accept_degraded_kernel;
+  settings.report = Later(file.report, line.report).value_or(false);
+  settings.report_file = Later(file.report_file, line.report_file);
+  config.report_violations = settings.report || settings.report_file.has_value();
   const bool stands_elsewhere = config.isolation == Isolation::kStrict || config.working_dir.has_value();
   if (!stands_elsewhere) config.start_dir = current_dir;
   return settings;

@@ -42,12 +42,16 @@ struct Layer {
   std::vector<std::string> env_passthrough;
   std::vector<std::pair<std::string, std::string>> env;
   bool accept_degraded_kernel = false;
+  std::optional<bool> report;
+  std::optional<std::string> report_file;
 };
 
 struct Settings {
   SandboxConfig config;
   NetworkMode network = NetworkMode::kDeny;
   std::vector<std::string> allow_domains;
+  bool report = false;  // on stderr
+  std::optional<std::string> report_file;
 };
 
 // Preset of the tier, then `file`, then `line`: single values of `line` win, lists are joined with the file's first.

@@ -104,6 +104,10 @@ constexpr std::array kOptions = {
     Option{OptionId::kNoConfig, "no-config", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Configuration",
            "read no configuration file", kSandbox},
 
+    Option{OptionId::kReport, "report", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Output",
+           "say on stderr at the end what was refused, and what would allow it", kOnRun | kOnShell},
+    Option{OptionId::kReportFile, "report-file", 0, "", Takes::kValue, "FILE", Offer::kFile, "", "Output",
+           "write that to FILE, as JSON", kOnRun | kOnShell},
     Option{OptionId::kJson, "json", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Output", "print JSON",
            kOnExplain | kOnDoctor},
     Option{OptionId::kVerbose, "verbose", 'v', "", Takes::kNothing, "", Offer::kNothing, "", "General",

@@ -55,6 +55,8 @@ enum class OptionId {
   kNoConfig,
   kNamespaces,
   kTty,
+  kReport,
+  kReportFile,
   kAcceptDegraded,
   kJson,
   kVerbose,

@@ -112,6 +112,10 @@ absl::Status Apply(const Occurrence& flag, Layer& layer) {
       return Append(VariableName(value), layer.env_passthrough);
     case OptionId::kAcceptDegraded:
       return layer.accept_degraded_kernel = true, absl::OkStatus();
+    case OptionId::kReport:
+      return Store<bool>(true, layer.report);
+    case OptionId::kReportFile:
+      return Store<std::string>(value, layer.report_file);
     case OptionId::kConfig:
     case OptionId::kNoConfig:
     case OptionId::kTty:

@@ -41,8 +41,13 @@ LandlockFeatures LandlockFeaturesOfAbi(int abi) {
   if (abi >= 4) features.net = kNetBindTcp | kNetConnectTcp;
   if (abi >= 5) features.fs |= kFsIoctlDev;
   if (abi >= 6) features.scoped = kScopeAbstractUnixSocket | kScopeSignal;
-  // An administrator who audits wants to see what the program behind execve(2) was refused.
-  if (abi >= 7) features.restrict_flags = kRestrictLogNewExecOn;
+  if (abi >= 7) {
+    // The self-test before execve(2) is refused things on purpose: nobody wants to read that. What a program is refused
+    // may fill the administrator's log, so it is written there when somebody asks. Domains that a program makes inside
+    // are its own affair.
+    features.quiet_flags = kRestrictLogSameExecOff;
+    features.report_flags = kRestrictLogSameExecOff | kRestrictLogNewExecOn | kRestrictLogSubdomainsOff;
+  }
   if (abi >= 9) features.fs |= kFsResolveUnix;
   if (abi >= 10) features.net |= kNetBindUdp | kNetConnectSendUdp;
   return features;

@@ -19,7 +19,10 @@ struct LandlockFeatures {
   std::uint64_t fs = 0;
   std::uint64_t net = 0;
   std::uint64_t scoped = 0;
-  std::uint32_t restrict_flags = 0;  // what leash passes to landlock_restrict_self
+  // What leash passes to landlock_restrict_self: one when refusals are reported, the other when they are not. 0: the
+  // kernel knows neither.
+  std::uint32_t report_flags = 0;
+  std::uint32_t quiet_flags = 0;
 };
 LandlockFeatures LandlockFeaturesOfAbi(int abi);
 // Asks the kernel.

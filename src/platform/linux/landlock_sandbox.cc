@@ -158,12 +158,14 @@ absl::Status CheckDescendantsAreSeen() {
 class LandlockSandbox final : public core::PreparedSandbox {
  public:
   LandlockSandbox(core::Plan plan, std::uint64_t id, std::string canary, LandlockFeatures features,
-                  std::shared_ptr<HeldLimits> limits, base::UniqueFd ruleset, base::UniqueFd start_dir)
+                  std::shared_ptr<HeldLimits> limits, std::shared_ptr<AuditWatch> audit, base::UniqueFd ruleset,
+                  base::UniqueFd start_dir)
       : plan_(std::move(plan)),
         id_(id),
         canary_(std::move(canary)),
         features_(features),
         limits_(std::move(limits)),
+        audit_(std::move(audit)),
         ruleset_(std::move(ruleset)),
         start_dir_(std::move(start_dir)),
         filter_(SeccompFilter(ProfileOf(plan_))) {}
@@ -200,7 +202,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
     }
     order.control_groups = limits_->EntryDescriptors();
     order.ruleset = ruleset_.get();
-    order.restrict_flags = features_.restrict_flags;
+    order.restrict_flags = plan_.report_violations ? features_.report_flags : features_.quiet_flags;
     order.filter = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
     for (const LimitValue& limit : limits) order.limits[order.limit_count++] = limit;
     order.new_session = !plan_.keep_terminal || request.terminal != nullptr;
@@ -211,6 +213,9 @@ class LandlockSandbox final : public core::PreparedSandbox {
     absl::StatusOr<BorrowedChild> started = base::Error(ErrorCode::kSpawnFailed, "the command was not started");
     OnLastingThread([&] { started = Launch(order); });
     if (!started.ok()) return started.status();
+    if (audit_ != nullptr) {  // what SelfTest() was refused by Landlock
+      audit_->AddCommand(started->pid, (order.canary != nullptr ? 1U : 0U) + (order.signals_scoped ? 1U : 0U));
+    }
     if (request.terminal != nullptr) request.terminal->master = std::move(terminal.master);
     base::Log(base::LogLevel::kInfo, "started {} as process {}", request.program, started->pid);
     return std::make_unique<LandlockProcess>(started->pid, std::move(started->pidfd), order.new_session, mark, limits_,
@@ -223,10 +228,14 @@ class LandlockSandbox final : public core::PreparedSandbox {
       LEASH_RETURN_IF_ERROR(BearsMark() ? KillDescendants(::getpid(), kKillPatience)
                                         : KillMarked(Mark::OfSandbox(id_), kKillPatience));
     }
+    if (audit_ != nullptr) audit_->AllEnded();
     return limits_->Remove();
   }
 
   bool UsesNamespaces() const override { return false; }
+  void SettleReports() override {
+    if (audit_ != nullptr) audit_->Settle();
+  }
 
   // Landlock cannot take a name out of a directory that may be written. What is closed is carved out of the grants.
   std::vector<std::string> Unguarded() const override { return plan_.guarded; }
@@ -252,6 +261,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
   const std::string canary_;
   const LandlockFeatures features_;
   const std::shared_ptr<HeldLimits> limits_;
+  const std::shared_ptr<AuditWatch> audit_;
   const base::UniqueFd ruleset_;
   const base::UniqueFd start_dir_;
   const std::span<const sock_filter> filter_;
@@ -262,15 +272,16 @@ class LandlockSandbox final : public core::PreparedSandbox {
 
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(const core::Plan& plan, std::uint64_t id,
                                                                               const std::string& canary,
-                                                                              std::shared_ptr<HeldLimits> limits) {
+                                                                              std::shared_ptr<HeldLimits> limits,
+                                                                              std::shared_ptr<AuditWatch> audit) {
   LEASH_RETURN_IF_ERROR(CheckDescendantsAreSeen());
   const LandlockFeatures features = DetectLandlock();
   LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
   LEASH_ASSIGN_OR_RETURN(base::UniqueFd ruleset,
                          MakeRuleset(features, core::CarveOut(plan.rules, base::HostFileSystem())));
   LEASH_ASSIGN_OR_RETURN(base::UniqueFd start_dir, base::OpenCanonical(plan.start_dir));
-  return std::make_unique<LandlockSandbox>(plan, id, canary, features, std::move(limits), std::move(ruleset),
-                                           std::move(start_dir));
+  return std::make_unique<LandlockSandbox>(plan, id, canary, features, std::move(limits), std::move(audit),
+                                           std::move(ruleset), std::move(start_dir));
 }
 
 }  // namespace leash::platform

@@ -9,13 +9,15 @@
 #include "absl/status/statusor.h"
 #include "core/backend.h"
 #include "core/plan.h"
+#include "platform/linux/audit_watch.h"
 #include "platform/linux/limits.h"
 
 namespace leash::platform {
 
-// See Backend::Prepare.
+// See Backend::Prepare. `audit` may be null.
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(const core::Plan& plan, std::uint64_t id,
                                                                               const std::string& canary,
-                                                                              std::shared_ptr<HeldLimits> limits);
+                                                                              std::shared_ptr<HeldLimits> limits,
+                                                                              std::shared_ptr<AuditWatch> audit);
 
 }  // namespace leash::platform

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "core/backend.h"
 #include "fmt/format.h"
+#include "platform/linux/audit_watch.h"
 #include "platform/linux/cgroup_place.h"
 #include "platform/linux/landlock_sandbox.h"
 #include "platform/linux/limits.h"
@@ -27,6 +28,10 @@ struct InitGroundwork final : core::Groundwork {
   explicit InitGroundwork(absl::StatusOr<std::unique_ptr<InitProcess>> started) : init(std::move(started)) {}
   absl::StatusOr<std::unique_ptr<InitProcess>> init;
 };
+
+constexpr char kMissingPaths[] =
+    "closed paths that a program looked for: with namespaces they do not exist, and what is read-only is so for "
+    "everyone";
 
 absl::Status CheckNesting(bool namespaces) {
   if (!namespaces) {
@@ -51,18 +56,27 @@ class LinuxBackend final : public core::Backend {
     return std::make_unique<InitGroundwork>(InitProcess::Start());
   }
 
-  absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> Prepare(
-      const core::Plan& plan, std::uint64_t id, const std::string& canary,
-      std::unique_ptr<core::Groundwork> groundwork) override {
+  absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> Prepare(const core::Plan& plan, std::uint64_t id,
+                                                                 const std::string& canary,
+                                                                 std::unique_ptr<core::Groundwork> groundwork,
+                                                                 std::shared_ptr<core::ViolationSink> sink) override {
     LEASH_ASSIGN_OR_RETURN(std::shared_ptr<HeldLimits> limits, HeldLimits::Make(plan, id));
     if (plan.allow_nested) LEASH_RETURN_IF_ERROR(CheckNesting(groundwork != nullptr));
-    if (groundwork == nullptr) return PrepareLandlockSandbox(plan, id, canary, std::move(limits));
+    std::shared_ptr<AuditWatch> audit;
+    if (sink != nullptr) {
+      audit = AuditWatch::Open(sink);
+      sink->NotSeen("system calls that are refused");
+    }
+    if (groundwork == nullptr) return PrepareLandlockSandbox(plan, id, canary, std::move(limits), std::move(audit));
     absl::StatusOr<std::unique_ptr<InitProcess>>& init = static_cast<InitGroundwork&>(*groundwork).init;
     bool refused = true;
     absl::Status reason = init.ok() ? (*init)->WaitUntilStarted() : init.status();
     if (reason.ok()) {
-      auto sandbox = PrepareNamespaceSandbox(plan, id, limits, *std::move(init), refused);
-      if (sandbox.ok()) return sandbox;
+      auto sandbox = PrepareNamespaceSandbox(plan, id, limits, audit, *std::move(init), refused);
+      if (sandbox.ok()) {
+        if (sink != nullptr) sink->NotSeen(kMissingPaths);
+        return sandbox;
+      }
       reason = sandbox.status();
     }
     // What is wrong with the plan is wrong without namespaces too.
@@ -75,7 +89,7 @@ class LinuxBackend final : public core::Backend {
                       std::string(reason.message())));
     }
     base::Log(base::LogLevel::kInfo, "no namespaces: {}", std::string(reason.message()));
-    return PrepareLandlockSandbox(plan, id, canary, std::move(limits));
+    return PrepareLandlockSandbox(plan, id, canary, std::move(limits), std::move(audit));
   }
 
   absl::Status KillLeftovers(std::uint64_t id) override {

@@ -33,6 +33,17 @@ using wire::AnswerKind;
 using wire::RequestKind;
 using wire::SetUpStage;
 
+// pidfd_open(2): the line "Pid:" of the descriptor's information.
+pid_t PidOf(int pidfd) {
+  std::ifstream information(fmt::format("/proc/self/fdinfo/{}", pidfd));
+  std::string name;
+  pid_t pid = -1;
+  while (information >> name) {
+    if (name == "Pid:" && information >> pid) break;
+  }
+  return pid;
+}
+
 class NamespaceProcess final : public core::Process {
  public:
   NamespaceProcess(std::shared_ptr<InitProcess> init, std::uint64_t number, base::UniqueFd command,
@@ -45,16 +56,8 @@ class NamespaceProcess final : public core::Process {
         limits_(std::move(limits)),
         before_(before) {}
 
-  // Asked for seldom, and so looked up when it is (pidfd_open(2): the line "Pid:" of the descriptor's information).
-  pid_t Pid() const override {
-    std::ifstream information(fmt::format("/proc/self/fdinfo/{}", command_.get()));
-    std::string name;
-    pid_t pid = -1;
-    while (information >> name) {
-      if (name == "Pid:" && information >> pid) break;
-    }
-    return pid;
-  }
+  // Asked for seldom, and so looked up when it is.
+  pid_t Pid() const override { return PidOf(command_.get()); }
   int EndFd() const override { return answers_.get(); }
 
   absl::StatusOr<std::optional<core::ProcessEnd>> TryWait() override {
@@ -103,13 +106,18 @@ wire::Offset AddTable(ArenaBuilder& arena, const std::vector<std::string>& strin
   return arena.AddArray(std::span<const std::uint64_t>(offsets));
 }
 
+// What SelfTest() is refused by Landlock in the init process's commands: a signal.
+constexpr std::uint64_t kSelfTests = 1;
+
 class NamespaceSandbox final : public core::PreparedSandbox {
  public:
   NamespaceSandbox(std::string start_dir, std::uint64_t id, std::shared_ptr<HeldLimits> limits,
-                   std::unique_ptr<InitProcess> init, std::vector<std::string> unguarded)
+                   std::shared_ptr<AuditWatch> audit, std::unique_ptr<InitProcess> init,
+                   std::vector<std::string> unguarded)
       : start_dir_(std::move(start_dir)),
         id_(id),
         limits_(std::move(limits)),
+        audit_(std::move(audit)),
         init_(std::move(init)),
         unguarded_(std::move(unguarded)) {}
 
@@ -146,6 +154,7 @@ class NamespaceSandbox final : public core::PreparedSandbox {
       return LaunchError(static_cast<LaunchStage>(received.answer.stage), received.answer.error, request.program);
     }
     if (request.terminal != nullptr) request.terminal->master = std::move(received.terminal);
+    if (audit_ != nullptr) audit_->AddCommand(PidOf(received.command.get()), kSelfTests);
     base::Log(base::LogLevel::kInfo, "started {}", request.program);
     return std::make_unique<NamespaceProcess>(init_, number, std::move(received.command), std::move(sockets.first),
                                               mark, limits_, before);
@@ -154,15 +163,20 @@ class NamespaceSandbox final : public core::PreparedSandbox {
   void BeginKillAll() override { init_->BeginKill(); }
   absl::Status KillAll() override {
     LEASH_RETURN_IF_ERROR(init_->Kill());
+    if (audit_ != nullptr) audit_->AllEnded();
     return limits_->Remove();
   }
   bool UsesNamespaces() const override { return true; }
+  void SettleReports() override {
+    if (audit_ != nullptr) audit_->Settle();
+  }
   std::vector<std::string> Unguarded() const override { return unguarded_; }
 
  private:
   const std::string start_dir_;
   const std::uint64_t id_;
   const std::shared_ptr<HeldLimits> limits_;
+  const std::shared_ptr<AuditWatch> audit_;
   const std::shared_ptr<InitProcess> init_;  // ends before the limits do
   const std::vector<std::string> unguarded_;
   std::atomic<std::uint64_t> next_number_ = 0;
@@ -174,7 +188,7 @@ void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const M
   order.landlock_net = features.net;
   order.landlock_scoped = features.scoped;
   order.root_rights = mounts.root_rights;
-  order.restrict_flags = features.restrict_flags;
+  order.restrict_flags = plan.report_violations ? features.report_flags : features.quiet_flags;
   order.sockets_refused = plan.network_denied;
   order.keep_session = plan.keep_terminal;
   if (mounts.own_root) {
@@ -243,6 +257,7 @@ absl::Status SetUpError(const wire::Answer& answer, const MountPlan& mounts, boo
 
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(const core::Plan& plan, std::uint64_t id,
                                                                                std::shared_ptr<HeldLimits> limits,
+                                                                               std::shared_ptr<AuditWatch> audit,
                                                                                std::unique_ptr<InitProcess> init,
                                                                                bool& refused) {
   refused = false;
@@ -260,7 +275,7 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(c
   LEASH_RETURN_IF_ERROR(init->Send(RequestKind::kSetUp, 0, arena.bytes(), control_groups));
   LEASH_ASSIGN_OR_RETURN(const wire::Answer answer, init->ReceiveAnswer());
   if (answer.kind != AnswerKind::kReady) return SetUpError(answer, mounts, refused);
-  return std::make_unique<NamespaceSandbox>(plan.start_dir, id, std::move(limits), std::move(init),
+  return std::make_unique<NamespaceSandbox>(plan.start_dir, id, std::move(limits), std::move(audit), std::move(init),
                                             std::move(mounts.unguarded));
 }
 

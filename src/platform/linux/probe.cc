@@ -29,6 +29,7 @@
 #include "base/unique_fd.h"
 #include "fmt/format.h"
 #include "leash/working_dir.h"
+#include "platform/linux/audit_watch.h"
 #include "platform/linux/cgroup_place.h"
 #include "platform/linux/init_process.h"
 #include "platform/linux/landlock.h"
@@ -187,7 +188,7 @@ class LandlockProber {
       grants.push_back({where.empty() ? ground_.directory() : where, granted, false, false});
     const absl::StatusOr<base::UniqueFd> ruleset = MakeRuleset(features_, grants, withheld);
     const auto enforce = [&] {
-      return ruleset.ok() && ::syscall(landlock::kSysRestrictSelf, ruleset->get(), features_.restrict_flags) == 0;
+      return ruleset.ok() && ::syscall(landlock::kSysRestrictSelf, ruleset->get(), features_.quiet_flags) == 0;
     };
     result_.push_back(Report(name, required, purpose, Try(enforce, act, reason),
                              fmt::format("ABI {}: allowed before, refused after", features_.abi)));
@@ -195,12 +196,12 @@ class LandlockProber {
 
   // Flags are accepted or not: what they write is the administrator's to read.
   void AuditFlags() {
-    constexpr char kPurpose[] = "refusals in the kernel's audit log, for the administrator";
+    constexpr char kPurpose[] = "what Landlock refuses, in the kernel's audit messages, for --report";
     if (TooOld("landlock.audit_flags", 7, false, kPurpose)) return;
     const absl::StatusOr<base::UniqueFd> ruleset = MakeRuleset(features_, {});
     const Outcome outcome = InChild([&] {
       const bool on = ruleset.ok() && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-                      ::syscall(landlock::kSysRestrictSelf, ruleset->get(), features_.restrict_flags) == 0;
+                      ::syscall(landlock::kSysRestrictSelf, ruleset->get(), features_.report_flags) == 0;
       return on ? kHeld : kNotSwitched;
     });
     result_.push_back(Report("landlock.audit_flags", false, kPurpose, outcome, "accepted"));
@@ -255,7 +256,7 @@ Mechanism ProbeNamespaces() {
     LEASH_RETURN_IF_ERROR(init->WaitUntilStarted());
     LEASH_ASSIGN_OR_RETURN(std::shared_ptr<HeldLimits> limits, HeldLimits::Make(plan, 1));
     bool refused = false;
-    return PrepareNamespaceSandbox(plan, 1, std::move(limits), std::move(init), refused).status();
+    return PrepareNamespaceSandbox(plan, 1, std::move(limits), nullptr, std::move(init), refused).status();
   }();
   mechanism.available = status.ok();
   mechanism.detail = status.ok() ? "made: mount, pid, net, ipc, uts and cgroup, with a mount tree and /proc of its own"
@@ -326,6 +327,9 @@ std::vector<Mechanism> ProbeLinux() {
                           InChild([] { return ::syscall(SYS_pidfd_open, ::getpid(), 0) >= 0 ? kHeld : kNotSwitched; }),
                           "opened"));
   result.push_back(ProbeCloseRange());
+  const std::string no_audit = WhyNoAudit();
+  result.push_back({"audit.messages", no_audit.empty(), false, no_audit.empty() ? "can be read" : no_audit,
+                    "with --report: which files and processes Landlock refused"});
   result.push_back(Report("openat2", false,
                           "opens granted paths through no symbolic link in one call; else a walk does", InChild([] {
                             (void)::syscall(SYS_openat2, -1, "", nullptr, 0);

@@ -21,8 +21,11 @@ TEST(LandlockFeatures, GrowWithTheAbi) {
   EXPECT_EQ(LandlockFeaturesOfAbi(5).fs, 0xffffU);
   EXPECT_EQ(LandlockFeaturesOfAbi(5).scoped, 0U);
   EXPECT_EQ(LandlockFeaturesOfAbi(6).scoped, kScopeAbstractUnixSocket | kScopeSignal);
-  EXPECT_EQ(LandlockFeaturesOfAbi(6).restrict_flags, 0U);
-  EXPECT_EQ(LandlockFeaturesOfAbi(7).restrict_flags, kRestrictLogNewExecOn);
+  EXPECT_EQ(LandlockFeaturesOfAbi(6).report_flags, 0U);
+  EXPECT_EQ(LandlockFeaturesOfAbi(6).quiet_flags, 0U);
+  EXPECT_EQ(LandlockFeaturesOfAbi(7).quiet_flags, kRestrictLogSameExecOff);
+  EXPECT_EQ(LandlockFeaturesOfAbi(7).report_flags,
+            kRestrictLogSameExecOff | kRestrictLogNewExecOn | kRestrictLogSubdomainsOff);
   EXPECT_EQ(LandlockFeaturesOfAbi(9).fs, 0x1ffffU);
   EXPECT_EQ(LandlockFeaturesOfAbi(10).net, 0xfU);
   EXPECT_EQ(LandlockFeaturesOfAbi(99).fs, LandlockFeaturesOfAbi(10).fs) << "a newer kernel is used as far as known";
