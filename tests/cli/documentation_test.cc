@@ -1,8 +1,11 @@
 // The reference pages name everything that exists.
+#include <set>
+#include <sstream>
 #include <string>
 
 #include "gtest/gtest.h"
 #include "help.h"
+#include "leash-selftest/row.h"
 #include "option_table.h"
 #include "temporary_directory.h"
 
@@ -46,6 +49,23 @@ TEST(Documentation, NamesEveryToggleOfTheFile) {
   for (const Toggle& toggle : Toggles()) {
     EXPECT_NE(reference.find("`" + std::string(toggle.name) + "`"), std::string::npos) << toggle.name;
   }
+}
+
+// The rows of docs/escape.md begin "| `NAME` WORDS |", with a star where the act is harmless.
+TEST(Documentation, HasTheSelftestsRowsAndNoOthers) {
+  std::set<std::string> documented;
+  std::istringstream page(Page("escape.md"));
+  for (std::string line; std::getline(page, line);) {
+    if (line.starts_with("| `")) documented.insert(line.substr(2, line.find(" |", 2) - 2));
+  }
+  std::set<std::string> rows;
+  for (const selftest::Row& row : selftest::Rows()) {
+    const std::string words = "`" + std::string(row.id) + "` " + std::string(row.words);
+    EXPECT_TRUE(rows.insert(words + (row.harmless.empty() ? "" : " &#42;")).second) << row.id << " is there twice";
+    EXPECT_TRUE(row.harmless.empty() || Page("escape.md").find("`" + std::string(row.id) + "`: ") != std::string::npos)
+        << "docs/escape.md does not say why " << row.id << " is harmless";
+  }
+  EXPECT_EQ(documented, rows);
 }
 
 TEST(Help, ListsEveryOptionOfItsCommand) {

@@ -22,6 +22,7 @@ const std::vector<Row> kOtherProcesses = {
      .probe = "process-list",
      .tiers = kClosedTiers,
      .mechanisms = kWithoutNamespaces},
+    {.promise = "nor is one that is looked for", .probe = "process-listed", .args = {"{pid}"}, .tiers = kClosedTiers},
     {.promise = "others are not known to exist",
      .probe = "process-exists",
      .args = {"{pid}"},

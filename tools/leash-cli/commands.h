@@ -9,6 +9,7 @@ int Run(const CommandLine& line);
 int Shell(const CommandLine& line);
 int Explain(const CommandLine& line);
 int Doctor(const CommandLine& line);
+int Selftest(const CommandLine& line);
 int Completion(const CommandLine& line);
 int Help(const CommandLine& line);
 

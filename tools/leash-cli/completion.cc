@@ -13,6 +13,7 @@ namespace leash::cli {
 namespace {
 
 constexpr std::string_view kShells = "bash zsh fish";
+constexpr unsigned kEverywhere = kOnTop | kOnRun | kOnShell | kOnExplain | kOnSelftest;  // with values in the next word
 
 // Every spelling that is advertised: "--env" and "-e".
 std::vector<std::string> SpellingsOf(const Option& option) {
@@ -97,7 +98,7 @@ _leash() {{
       *)
         if [[ -z $command ]]; then
           command=$word
-        elif [[ $command == run ]]; then
+        elif [[ $command == run || $command == selftest ]]; then
           declare -F _command_offset >/dev/null && _command_offset "$i"
           return
         elif [[ $command == shell ]]; then
@@ -120,7 +121,7 @@ _leash() {{
   fi
   case $command in
     '') COMPREPLY=($(compgen -W '{commands}' -- "$cur")) ;;
-    run) COMPREPLY=($(compgen -c -- "$cur")) ;;
+    run | selftest) COMPREPLY=($(compgen -c -- "$cur")) ;;
     shell) COMPREPLY=($(compgen -W '--' -- "$cur")) ;;
     explain) COMPREPLY=($(compgen -f -- "$cur")) ;;
     completion) COMPREPLY=($(compgen -W '{shells}' -- "$cur")) ;;
@@ -129,9 +130,9 @@ _leash() {{
 }}
 complete -o filenames -F _leash leash
 )",
-                     fmt::arg("takes_value", Spellings(kOnTop | kOnRun | kOnShell | kOnExplain, TakesNextWord)),
-                     fmt::arg("values", BashValues()), fmt::arg("options", BashOptions()),
-                     fmt::arg("commands", CommandNames()), fmt::arg("shells", kShells));
+                     fmt::arg("takes_value", Spellings(kEverywhere, TakesNextWord)), fmt::arg("values", BashValues()),
+                     fmt::arg("options", BashOptions()), fmt::arg("commands", CommandNames()),
+                     fmt::arg("shells", kShells));
 }
 
 // ---- zsh ----
@@ -193,6 +194,8 @@ std::string ZshWords(CommandId command) {
   switch (command) {
     case CommandId::kRun:
       return "'(-):program: _command_names -e' '*::argument: _normal'";
+    case CommandId::kSelftest:
+      return "'(-):launcher: _command_names -e' '*::argument: _normal'";
     case CommandId::kShell:
       return "'*:argument:_files'";
     case CommandId::kExplain:
@@ -296,7 +299,7 @@ function __leash_state
             case '*'
                 if test -z "$command"
                     set command $token
-                else if test $command = run
+                else if test $command = run -o $command = selftest
                     echo program
                     return
                 else if test $command = shell
@@ -312,7 +315,7 @@ function __leash_is
 end
 complete -c leash -f
 )",
-                                 Spellings(kOnTop | kOnRun | kOnShell | kOnExplain, TakesNextWord));
+                                 Spellings(kEverywhere, TakesNextWord));
   for (const CommandInfo& command : Commands()) {
     text += fmt::format("complete -c leash -n '__leash_is \"\"' -a {} -d '{}'\n", command.name,
                         FishEscape(command.summary));
@@ -320,6 +323,7 @@ complete -c leash -f
   }
   text += FishOptions(kOnTop, "");
   text += "complete -c leash -n '__leash_is run' -x -a '(__fish_complete_command)'\n";
+  text += "complete -c leash -n '__leash_is selftest' -x -a '(__fish_complete_command)'\n";
   text += "complete -c leash -n '__leash_is program' -F\n";
   text += "complete -c leash -n '__leash_is argument' -F\n";
   text += "complete -c leash -n '__leash_is explain' -F\n";

@@ -37,6 +37,8 @@ int Dispatch(const CommandLine& line) {
       return Explain(line);
     case CommandId::kDoctor:
       return Doctor(line);
+    case CommandId::kSelftest:
+      return Selftest(line);
     case CommandId::kCompletion:
       return Completion(line);
     case CommandId::kHelp:

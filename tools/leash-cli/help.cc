@@ -73,7 +73,7 @@ std::string HelpOf(const CommandInfo& command) {
       fmt::format("Usage: leash {} {}\n\nleash {}: {}\n", command.name, command.usage, command.name, command.summary);
   if (!command.notes.empty()) text += fmt::format("\n{}\n", command.notes);
   text += OptionLines(WhereOf(command.id));
-  if (EndsAtWord(command.id)) {
+  if (command.id == CommandId::kRun || command.id == CommandId::kShell) {
     text += "\nExit status: the ";
     text += command.id == CommandId::kShell ? "shell" : "program";
     text +=

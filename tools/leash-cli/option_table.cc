@@ -7,7 +7,7 @@ namespace leash::cli {
 namespace {
 
 constexpr unsigned kSandbox = kOnRun | kOnShell | kOnExplain;
-constexpr unsigned kEverywhere = kOnTop | kOnRun | kOnShell | kOnExplain | kOnDoctor | kOnOthers;
+constexpr unsigned kEverywhere = kOnTop | kOnRun | kOnShell | kOnExplain | kOnDoctor | kOnSelftest | kOnOthers;
 
 constexpr std::array kCommands = {
     CommandInfo{CommandId::kRun, "run", "[OPTIONS] PROGRAM [ARGS...]", "run a program in a sandbox",
@@ -36,6 +36,17 @@ constexpr std::array kCommands = {
                 "Exit status 0 when every required mechanism is available, 1 otherwise.",
                 "  leash doctor\n"
                 "  leash doctor --json\n"},
+    CommandInfo{CommandId::kSelftest, "selftest", "[OPTIONS] [-- LAUNCHER [ARGS...]]",
+                "try the ways out of a sandbox, and show which are stopped",
+                "Tries more than a hundred acts: first without a sandbox, to see that they work,\n"
+                "then in one of each mechanism that this machine has. With LAUNCHER, in the\n"
+                "sandbox that its command line makes: the probe's command is appended to it, and\n"
+                "{workdir}, {home}, {root} and {probe} in it are replaced. Exit status 0 when all\n"
+                "that applies is stopped, 1 otherwise, 125 when nothing could be tried.",
+                "  leash selftest\n"
+                "  leash selftest --only Network --verbose    # with what each probe says\n"
+                "  leash selftest -- bwrap --ro-bind / / --dev /dev --proc /proc --unshare-all \\\n"
+                "      --bind {workdir} {workdir}\n"},
     CommandInfo{CommandId::kCompletion, "completion", "bash|zsh|fish", "print a completion script for a shell", "",
                 "  leash completion bash > ~/.local/share/bash-completion/completions/leash\n"
                 "  leash completion zsh > ~/.zfunc/_leash\n"
@@ -45,13 +56,13 @@ constexpr std::array kCommands = {
 
 constexpr std::array kOptions = {
     Option{OptionId::kIsolation, "isolation", 0, "", Takes::kValue, "TIER", Offer::kWords, "strict default permissive",
-           "Isolation", "strict, default or permissive", kSandbox},
+           "Isolation", "strict, default or permissive", kSandbox | kOnSelftest},
     Option{OptionId::kStrict, "strict", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Isolation",
            "short for --isolation strict", kSandbox},
     Option{OptionId::kPermissive, "permissive", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Isolation",
            "short for --isolation permissive", kSandbox},
     Option{OptionId::kNamespaces, "namespaces", 0, "", Takes::kValue, "USE", Offer::kWords, "auto require off",
-           "Isolation", "auto (the default: where the machine allows them), require or off", kSandbox},
+           "Isolation", "auto (the default: where the machine allows them), require or off", kSandbox | kOnSelftest},
     Option{OptionId::kAcceptDegraded, "unsafe-accept-degraded-kernel", 0, "", Takes::kNothing, "", Offer::kNothing, "",
            "Isolation", "run on a kernel that cannot refuse signals to outside processes", kSandbox},
 
@@ -104,12 +115,19 @@ constexpr std::array kOptions = {
     Option{OptionId::kNoConfig, "no-config", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Configuration",
            "read no configuration file", kSandbox},
 
+    Option{OptionId::kOnly, "only", 0, "", Takes::kValue, "PATTERN", Offer::kNothing, "", "Probes",
+           "try the probes whose name, theme or words hold PATTERN; repeatable", kOnSelftest},
+    Option{OptionId::kList, "list", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Probes",
+           "list the probes and try none", kOnSelftest},
+    Option{OptionId::kDirectory, "directory", 0, "", Takes::kValue, "DIR", Offer::kDirectory, "", "Probes",
+           "where the files to be protected are made (default: /var/tmp)", kOnSelftest},
+
     Option{OptionId::kReport, "report", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Output",
            "say on stderr at the end what was refused, and what would allow it", kOnRun | kOnShell},
     Option{OptionId::kReportFile, "report-file", 0, "", Takes::kValue, "FILE", Offer::kFile, "", "Output",
            "write that to FILE, as JSON", kOnRun | kOnShell},
     Option{OptionId::kJson, "json", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Output", "print JSON",
-           kOnExplain | kOnDoctor},
+           kOnExplain | kOnDoctor | kOnSelftest},
     Option{OptionId::kVerbose, "verbose", 'v', "", Takes::kNothing, "", Offer::kNothing, "", "General",
            "say on stderr what leash does; -vv for more", kEverywhere},
     Option{OptionId::kHelp, "help", 'h', "", Takes::kNothing, "", Offer::kNothing, "", "General", "show this help",
@@ -157,6 +175,8 @@ unsigned WhereOf(CommandId command) {
       return kOnExplain;
     case CommandId::kDoctor:
       return kOnDoctor;
+    case CommandId::kSelftest:
+      return kOnSelftest;
     case CommandId::kCompletion:
     case CommandId::kHelp:
       break;
@@ -164,7 +184,9 @@ unsigned WhereOf(CommandId command) {
   return kOnOthers;
 }
 
-bool EndsAtWord(CommandId command) { return command == CommandId::kRun || command == CommandId::kShell; }
+bool EndsAtWord(CommandId command) {
+  return command == CommandId::kRun || command == CommandId::kShell || command == CommandId::kSelftest;
+}
 
 std::span<const Option> Options() {
   static const std::vector<Option> options = WithToggles();

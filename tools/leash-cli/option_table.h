@@ -8,7 +8,7 @@
 
 namespace leash::cli {
 
-enum class CommandId { kRun, kShell, kExplain, kDoctor, kCompletion, kHelp };
+enum class CommandId { kRun, kShell, kExplain, kDoctor, kSelftest, kCompletion, kHelp };
 
 struct CommandInfo {
   CommandId id;
@@ -22,7 +22,15 @@ std::span<const CommandInfo> Commands();
 const CommandInfo* FindCommand(std::string_view name);
 
 // Which commands take an option.
-enum Where : unsigned { kOnTop = 1, kOnRun = 2, kOnExplain = 4, kOnDoctor = 8, kOnOthers = 16, kOnShell = 32 };
+enum Where : unsigned {
+  kOnTop = 1,
+  kOnRun = 2,
+  kOnExplain = 4,
+  kOnDoctor = 8,
+  kOnOthers = 16,
+  kOnShell = 32,
+  kOnSelftest = 64,
+};
 unsigned WhereOf(CommandId command);
 // Whether options end at the first word that is none, because that word and what follows are for another program.
 bool EndsAtWord(CommandId command);
@@ -58,6 +66,9 @@ enum class OptionId {
   kReport,
   kReportFile,
   kAcceptDegraded,
+  kOnly,
+  kList,
+  kDirectory,
   kJson,
   kVerbose,
   kHelp,

@@ -119,6 +119,9 @@ absl::Status Apply(const Occurrence& flag, Layer& layer) {
     case OptionId::kConfig:
     case OptionId::kNoConfig:
     case OptionId::kTty:
+    case OptionId::kOnly:
+    case OptionId::kList:
+    case OptionId::kDirectory:
     case OptionId::kJson:
     case OptionId::kVerbose:
     case OptionId::kHelp:

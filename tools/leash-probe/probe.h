@@ -45,11 +45,14 @@ long number(const char* text);
 const char* fresh_text(void);
 // A process given by its number, or as "parent": the launcher, inside a sandbox the sandbox's own process.
 int process_id(const char* text);
-// "<TMPDIR>/<name>": a place that the program may write. Static storage, one at a time.
+// "<directory>/<name>" with the directory of --scratch, else TMPDIR: a place that the program may write. Static
+// storage, one at a time.
 const char* scratch(const char* name);
 // Makes a file in the scratch directory with a line of text. Exits with CANNOT when that fails.
 const char* scratch_file(const char* name);
 // The path by which this program was started.
 const char* own_path(void);
+// The argument vector that makes a copy of this program at `path` perform an act. Static storage, one at a time.
+char** own_arguments(const char* path, const char* act);
 // Waits for a child: its exit code; REFUSED if SIGSYS ended it (printed as such), CANNOT for another signal.
 int wait_child(int pid, const char* what);

@@ -115,6 +115,16 @@ static int enter_namespace(char** argv) {
   return verdict_reached(setns(fd, 0), "setns", reached);
 }
 
+// A process cannot enter the user namespace that it is in: where there is no other one, this fails without a sandbox
+// too.
+static int enter_user_namespace(char** argv) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/ns/user", (int)process_id(argv[0]));
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd == -1) return refused(path);
+  return verdict(setns(fd, CLONE_NEWUSER), "setns");
+}
+
 static int enter_by_pidfd(char** argv) {
   int fd = (int)syscall(SYS_pidfd_open, process_id(argv[0]), 0);
   if (fd == -1) return refused("pidfd_open");
@@ -138,6 +148,7 @@ const struct probe schedule_probes[] = {
     {"ioprio-set-group", "PID", "lower the input and output priority of the group of another process", 1,
      io_priority_group},
     {"setns", "PID NAME", "enter namespace NAME of another process", 2, enter_namespace},
+    {"setns-user", "PID", "enter the user namespace of another process, if it is another one", 1, enter_user_namespace},
     {"setns-pidfd", "PID", "enter the network namespace of another process by pidfd", 1, enter_by_pidfd},
     {NULL, NULL, NULL, 0, NULL},
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -56,6 +57,52 @@ static int clone3_kind(char** argv) {
 static int user_then_mount(char** argv) {
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS) == -1) return refused("unshare");
   return verdict(mount("none", argv[0], "tmpfs", 0, NULL), "mount");
+}
+
+// Calls `act` with "/" and every longer beginning of `path` that ends before a slash.
+static void for_each_directory(const char* path, void (*act)(const char* directory)) {
+  char directory[4096] = "/";
+  act(directory);
+  for (const char* at = path + 1; (at = strchr(at, '/')) != NULL; ++at) {
+    snprintf(directory, sizeof directory, "%.*s", (int)(at - path), path);
+    act(directory);
+  }
+}
+
+// A lock on a flag refuses the others with it, so the usual ones are tried together. EINVAL: no mount point.
+static void remount_writable(const char* directory) {
+  const unsigned long flags[] = {0, MS_NOSUID | MS_NODEV, MS_NOSUID | MS_NODEV | MS_NOEXEC};
+  for (size_t f = 0; f < sizeof flags / sizeof flags[0]; ++f) {
+    if (mount(NULL, directory, NULL, MS_REMOUNT | MS_BIND | flags[f], NULL) == 0) return;
+  }
+}
+
+static void uncover(const char* directory) {
+  if (strcmp(directory, "/") != 0) umount2(directory, MNT_DETACH);
+}
+
+// With the capabilities of a user namespace: make what is mounted read-only writable, and write there.
+static int user_then_create(char** argv) {
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) == -1) return refused("unshare");
+  for_each_directory(argv[0], remount_writable);
+  return verdict(open(argv[0], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), "create");
+}
+
+// The same for what hides a file: take away what is mounted over it.
+static int user_then_read(char** argv) {
+  char byte;
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) == -1) return refused("unshare");
+  umount2(argv[0], MNT_DETACH);
+  for_each_directory(argv[0], uncover);
+  int fd = open(argv[0], O_RDONLY | O_CLOEXEC);
+  if (fd == -1) return refused("open");
+  return verdict(read(fd, &byte, 1), "read");
+}
+
+static int user_then_packet(char** argv) {
+  (void)argv;
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNET) == -1) return refused("unshare");
+  return verdict(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "socket");
 }
 
 static int mount_unknown(char** argv) {
@@ -106,6 +153,11 @@ const struct probe namespace_probes[] = {
     {"clone", "KIND", "start a process in a new namespace by clone", 1, clone_kind},
     {"clone3", "KIND", "start a process in a new namespace by clone3", 1, clone3_kind},
     {"userns-mount", "DIR", "mount in a user namespace of its own", 1, user_then_mount},
+    {"userns-remount-create", "PATH", "in a user namespace of its own, remount writable and create a file", 1,
+     user_then_create},
+    {"userns-uncover-read", "PATH", "in a user namespace of its own, unmount what hides a file and read it", 1,
+     user_then_read},
+    {"userns-packet", "", "make a packet socket in a user namespace of its own", 0, user_then_packet},
     {"mount", "DIR", "mount (a type that does not exist)", 1, mount_unknown},
     {"remount", "DIR", "remount (a directory that is no mount point)", 1, remount},
     {"umount", "DIR", "unmount (a directory that is no mount point)", 1, unmount},

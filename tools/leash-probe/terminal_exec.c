@@ -52,7 +52,7 @@ static int run_path(const char* path) {
   fflush(stdout);
   pid_t pid = fork();
   if (pid == 0) {
-    execl(path, path, "succeed", (char*)NULL);
+    execv(path, own_arguments(path, "succeed"));
     refused("execve");
     fflush(stdout);
     _exit(REFUSED);
@@ -99,11 +99,10 @@ static int exec_script(char** argv) {
 }
 
 static int exec_fd(int fd) {
-  char* args[] = {(char*)(void*)"probe", (char*)(void*)"succeed", NULL};
   fflush(stdout);
   pid_t pid = fork();
   if (pid == 0) {
-    syscall(SYS_execveat, fd, "", args, NULL, AT_EMPTY_PATH);
+    syscall(SYS_execveat, fd, "", own_arguments("probe", "succeed"), NULL, AT_EMPTY_PATH);
     refused("execveat");
     fflush(stdout);
     _exit(REFUSED);
@@ -147,7 +146,7 @@ static int exec_set_user_id(char** argv) {
   fflush(stdout);
   pid_t pid = fork();
   if (pid == 0) {
-    execl(argv[0], argv[0], "raised", (char*)NULL);
+    execv(argv[0], own_arguments(argv[0], "raised"));
     refused("execve");
     fflush(stdout);
     _exit(REFUSED);

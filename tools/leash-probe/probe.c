@@ -1,22 +1,27 @@
-// leash-probe NAME [ARGS...]: performs one act that a sandbox should refuse, and reports by exit code (see probe.h).
+// Finds the probe that is asked for and runs it; what the probes share.
 #define _GNU_SOURCE
+#include "probe.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "probe.h"
+#include "program.h"
 
 static const struct probe* const tables[] = {
     fs_probes,      mode_probes,  process_probes, schedule_probes,  hide_probes,          ipc_probes,
     network_probes, uring_probes, kernel_probes,  namespace_probes, terminal_exec_probes,
 };
 
-static char* program;
+static const char* program;
+static const char* word;  // the argument before the probe's name; null: there is none
+static const char* scratch_directory;
 
 int refused(const char* what) {
   printf("refused: %s: %s\n", what, strerror(errno));
@@ -60,7 +65,7 @@ int process_id(const char* text) { return strcmp(text, "parent") == 0 ? (int)get
 
 const char* scratch(const char* name) {
   static char path[4096];
-  const char* dir = getenv("TMPDIR");
+  const char* dir = scratch_directory != NULL ? scratch_directory : getenv("TMPDIR");
   snprintf(path, sizeof path, "%s/%s", dir != NULL && *dir != '\0' ? dir : "/tmp", name);
   return path;
 }
@@ -77,6 +82,16 @@ const char* scratch_file(const char* name) {
 }
 
 const char* own_path(void) { return program; }
+
+char** own_arguments(const char* path, const char* act) {
+  static char* arguments[4];
+  size_t n = 0;
+  arguments[n++] = (char*)(uintptr_t)path;
+  if (word != NULL) arguments[n++] = (char*)(uintptr_t)word;
+  arguments[n++] = (char*)(uintptr_t)act;
+  arguments[n] = NULL;
+  return arguments;
+}
 
 int wait_child(int pid, const char* what) {
   int status = 0;
@@ -96,7 +111,7 @@ static int launch(char** argv) {
   fflush(stdout);
   pid_t pid = fork();
   if (pid == 0) {
-    execv(argv[0], argv);
+    execvp(argv[0], argv);
     printf("cannot: exec %s: %s\n", argv[0], strerror(errno));
     fflush(stdout);
     _exit(CANNOT);
@@ -112,20 +127,33 @@ static void list(void) {
   }
 }
 
-int main(int argc, char** argv) {
-  setvbuf(stdout, NULL, _IOLBF, 0);
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGHUP, SIG_IGN);  // hanging a terminal up must not end who tells of it
-  program = argv[0];
-  if (argc == 2 && strcmp(argv[1], "--list") == 0) return list(), 0;
-  if (argc >= 3 && strcmp(argv[1], "launch") == 0) return launch(argv + 2);
-  if (argc < 2) return cannot("usage: leash-probe NAME [ARGS...] | --list | launch PROGRAM [ARGS...]");
+static int perform(int argc, char** argv) {
   for (size_t t = 0; t < sizeof tables / sizeof tables[0]; ++t) {
     for (const struct probe* p = tables[t]; p->name != NULL; ++p) {
-      if (strcmp(p->name, argv[1]) != 0) continue;
-      if (argc - 2 < p->argc) return cannot("too few arguments; see --list");
-      return p->run(argv + 2);
+      if (strcmp(p->name, argv[0]) != 0) continue;
+      if (argc - 1 < p->argc) return cannot("too few arguments; see --list");
+      return p->run(argv + 1);
     }
   }
   return cannot("no such probe; see --list");
+}
+
+int leash_probe_main(const char* own_program, const char* own_word, int argc, char** argv) {
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);  // hanging a terminal up must not end who tells of it
+  program = own_program;
+  word = own_word;
+  if (argc == 1 && strcmp(argv[0], "--list") == 0) return list(), 0;
+  if (argc >= 2 && strcmp(argv[0], "launch") == 0) return launch(argv + 1);
+  if (argc >= 3 && strcmp(argv[0], "--scratch") == 0) {
+    scratch_directory = argv[1];
+    argc -= 2;
+    argv += 2;
+  }
+  if (argc < 1) return cannot("usage: [--scratch DIR] NAME [ARGS...] | --list | launch PROGRAM [ARGS...]");
+  const int code = perform(argc, argv);
+  // Exit code 0 is also that of a launcher that ran nothing.
+  if (code == REACHED) printf("reached\n");
+  return code;
 }

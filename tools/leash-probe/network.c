@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,21 @@ static int bind_listen(char** argv) {
   return verdict(listen(fd, 1), "listen");
 }
 
+// Half a second for somebody to call. Whether anybody could is for the caller to tell: a network of its own has servers
+// that nobody reaches.
+static int serve(char** argv) {
+  const int on = 1;
+  struct address at = address_of(argv[0], argv[1]);
+  int fd = inet_socket(at.family, SOCK_STREAM, 0);
+  if (fd == -1) return refused("socket");
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(fd, (struct sockaddr*)&at.storage, at.length) == -1) return refused("bind");
+  if (listen(fd, 1) == -1) return refused("listen");
+  struct pollfd call = {fd, POLLIN, 0};
+  poll(&call, 1, 500);
+  return REACHED;
+}
+
 static int udp_bind(char** argv) {
   struct address at = address_of(argv[0], "0");
   int fd = inet_socket(at.family, SOCK_DGRAM, 0);
@@ -254,6 +270,7 @@ const struct probe network_probes[] = {
     {"dns-query", "ADDRESS PORT", "ask a DNS question by UDP", 2, dns_query},
     {"listen-unbound", "", "listen on a port that the kernel picks", 0, listen_unbound},
     {"bind-listen", "ADDRESS", "bind and listen by TCP", 1, bind_listen},
+    {"serve", "ADDRESS PORT", "listen by TCP for half a second", 2, serve},
     {"udp-bind", "ADDRESS", "bind by UDP", 1, udp_bind},
     {"raw-socket", "", "make a raw IPv4 socket", 0, raw_socket},
     {"raw6-socket", "", "make a raw IPv6 socket", 0, raw6_socket},

@@ -1,4 +1,4 @@
-// leash-victim DIRECTORY: a process of the same user with everything that a sandboxed program might be after: a secret
+// DIRECTORY: a process of the same user with everything that a sandboxed program might be after: a secret
 // in memory, open files, sockets, shared memory, queues, a key. It notes every touch.
 //
 // Prints one line of "name=value" facts and then one line of counters for each line that it reads. Ends with stdin.
@@ -34,6 +34,8 @@
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "program.h"
 
 namespace {
 
@@ -90,7 +92,10 @@ int ListenInet(const std::string& name, const char* host, int port, int type) {
   return ntohs(v4->sin_port);  // at the same place in both structures
 }
 
+// Who may set a key's permissions is who finds it in his session keyring, which may be another user's here.
 int MakeKey() {
+  syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
+  syscall(SYS_keyctl, KEYCTL_LINK, KEY_SPEC_USER_KEYRING, KEY_SPEC_SESSION_KEYRING);
   const long id = syscall(SYS_add_key, "user", "leash-victim", "secret!", 7, KEY_SPEC_USER_KEYRING);
   if (id != -1) syscall(SYS_keyctl, KEYCTL_SETPERM, id, 0x3f3f0000);
   return static_cast<int>(id);
@@ -148,7 +153,8 @@ void RemoveObjects() {
   shm_unlink(o.posix_name.c_str());
   mq_unlink(o.posix_name.c_str());
   mq_unlink((o.posix_name + "-spare").c_str());
-  if (o.key != -1) syscall(SYS_keyctl, KEYCTL_INVALIDATE, o.key);
+  // Not KEYCTL_INVALIDATE, which never gives back what the link has taken of the user's quota.
+  if (o.key != -1) syscall(SYS_keyctl, KEYCTL_UNLINK, o.key, KEY_SPEC_USER_KEYRING);
 }
 
 std::string Abstract(const char* kind) { return std::string("\0leash-", 7) + kind + "-" + std::to_string(getpid()); }
@@ -252,13 +258,13 @@ void Serve(int signals) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc < 2 || chdir(argv[1]) == -1) return 2;
+extern "C" int leash_victim_main(int argc, char** argv) {
+  if (argc < 1 || chdir(argv[0]) == -1) return 2;
   const int signals = CatchSignals();
   const int secret = open("secret", O_RDONLY | O_CLOEXEC);
   std::ostringstream facts;
   facts << "facts pid=" << getpid() << " address=" << reinterpret_cast<std::uintptr_t>(g_secret) << " fd=" << secret;
-  MakeSockets(argv[1], facts);
+  MakeSockets(argv[0], facts);
   MakeObjects();
   const Objects& o = g_objects;
   facts << " shm_key=" << o.base << " shm_id=" << o.shm << " msg_key=" << o.base + 1 << " msg_id=" << o.msg

@@ -70,6 +70,17 @@ static int list_processes(char** argv) {
   return refused("no other process is listed");
 }
 
+static int is_listed(char** argv) {
+  const int wanted = process_id(argv[0]);
+  DIR* dir = opendir("/proc");
+  if (dir == NULL) return refused("opendir /proc");
+  for (struct dirent* entry; (entry = readdir(dir)) != NULL;) {
+    if (atoi(entry->d_name) == wanted) return REACHED;
+  }
+  errno = ENOENT;
+  return refused("it is not listed");
+}
+
 static int memory_read(char** argv) {
   char text[8];
   int fd = open(proc_path(argv[0], "mem"), O_RDONLY | O_CLOEXEC);
@@ -204,6 +215,7 @@ const struct probe process_probes[] = {
     {"proc-create", "PID FILE", "create a file below /proc/PID/{root,cwd} of another process", 2, create_proc},
     {"proc-list", "PID DIR", "list /proc/PID/DIR of another process", 2, list_proc},
     {"process-list", "", "see other processes in /proc", 0, list_processes},
+    {"process-listed", "PID", "see a process in /proc", 1, is_listed},
     {"mem-read", "PID ADDRESS", "read another process's memory through /proc/PID/mem", 2, memory_read},
     {"mem-write", "PID ADDRESS", "write another process's memory through /proc/PID/mem", 2, memory_write},
     {"mem-open", "PID", "open /proc/PID/mem for reading and writing", 1, memory_open},

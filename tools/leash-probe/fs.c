@@ -113,6 +113,18 @@ static int open_read_truncate(char** argv) {
   return verdict(open(argv[0], O_RDONLY | O_TRUNC | O_CLOEXEC), "open for reading with O_TRUNC");
 }
 
+// A file that some tool will run or obey later; its directory is made first if need be.
+static int plant(char** argv) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s", argv[0]);
+  char* slash = strrchr(path, '/');
+  if (slash != NULL && slash != path) {
+    *slash = '\0';
+    if (mkdir(path, 0755) == -1 && errno != EEXIST) return refused("mkdir");
+  }
+  return write_to(open(argv[0], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0755), "create or append");
+}
+
 static int make_dir(char** argv) { return verdict(mkdir(argv[0], 0700), "mkdir"); }
 static int make_fifo(char** argv) { return verdict(mkfifo(argv[0], 0600), "mkfifo"); }
 static int make_regular(char** argv) { return verdict(mknod(argv[0], S_IFREG | 0600, 0), "mknod"); }
@@ -148,6 +160,7 @@ const struct probe fs_probes[] = {
     {"read-hard-link", "PATH", "link a file into the scratch directory and read it there", 1, read_hard_link},
     {"list-dir", "PATH", "list a directory", 1, list_dir},
     {"create", "PATH", "create a file", 1, create},
+    {"plant", "PATH", "create a file or append to it, with its directory", 1, plant},
     {"append", "PATH", "append to a file", 1, append},
     {"open-write", "PATH", "open a file for writing, and write nothing", 1, open_write},
     {"open-read-write", "PATH", "open a file for reading and writing, and write nothing", 1, open_read_write},

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/io.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/quota.h>
@@ -22,6 +21,10 @@
 #include <unistd.h>
 
 #include "probe.h"
+
+#ifdef __x86_64__
+#include <sys/io.h>
+#endif
 
 static int add_key(char** argv) {
   (void)argv;
