@@ -60,6 +60,12 @@ absl::Status SandboxState::Close() {
   return result;
 }
 
+IsolationState SandboxState::Isolation() const {
+  HeldBy held = prepared_->Isolation();
+  return {plan_.isolation, held.namespaces, held.supervisor, std::move(held.why_no_namespaces),
+          std::move(held.why_no_supervisor)};
+}
+
 void SandboxState::KeepScratch() {
   const std::lock_guard lock(mutex_);
   keep_scratch_ = true;
@@ -94,7 +100,7 @@ absl::Status CloseSandboxState(SandboxState& state) { return state.Close(); }
 const std::string& WorkingDirOf(const SandboxState& state) { return state.plan().working_dir; }
 const std::string& ScratchDirOf(const SandboxState& state) { return state.plan().scratch_dir; }
 std::vector<Quarantined> QuarantinedOf(const SandboxState& state) { return state.FoundByGuard(); }
-bool UsesNamespaces(const SandboxState& state) { return state.UsesNamespaces(); }
+IsolationState IsolationOf(const SandboxState& state) { return state.Isolation(); }
 void KeepScratchOf(SandboxState& state) { state.KeepScratch(); }
 
 }  // namespace leash::core

@@ -26,7 +26,7 @@ class SandboxState {
   absl::Status Close();
   void KeepScratch();
   std::vector<Quarantined> FoundByGuard() const { return guard_ ? guard_->Found() : std::vector<Quarantined>(); }
-  bool UsesNamespaces() const { return prepared_->UsesNamespaces(); }
+  IsolationState Isolation() const;
 
  private:
   const Plan plan_;

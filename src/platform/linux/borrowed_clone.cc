@@ -64,15 +64,30 @@ absl::StatusOr<BorrowedChild> CloneBorrowed(int (*function)(void*), void* argume
 }
 
 absl::StatusOr<BorrowedChild> BorrowedStart::Clone(int (*function)(void*), void* argument, int flags) {
-  borrowed_ = 1;
-  absl::StatusOr<BorrowedChild> child = platform::Clone(stack_, function, argument, flags, &borrowed_);
-  if (!child.ok()) borrowed_ = 0;
+  state_ = kBorrowed;
+  absl::StatusOr<BorrowedChild> child = platform::Clone(stack_, function, argument, flags, &state_);
+  if (!child.ok()) state_ = kGivenBack;
   return child;
 }
 
 void BorrowedStart::Wait() {
-  std::atomic_ref<std::uint32_t> borrowed(borrowed_);
-  while (borrowed.load(std::memory_order_acquire) != 0) ::syscall(SYS_futex, &borrowed_, FUTEX_WAIT, 1, nullptr);
+  std::atomic_ref<std::uint32_t> state(state_);
+  while (const std::uint32_t seen = state.load(std::memory_order_acquire)) {
+    ::syscall(SYS_futex, &state_, FUTEX_WAIT, seen, nullptr);
+  }
+}
+
+bool BorrowedStart::WaitForStop() {
+  std::atomic_ref<std::uint32_t> state(state_);
+  while (state.load(std::memory_order_acquire) == kBorrowed) {
+    ::syscall(SYS_futex, &state_, FUTEX_WAIT, kBorrowed, nullptr);
+  }
+  return state.load(std::memory_order_acquire) == kStopped;
+}
+
+void BorrowedStart::Continue() {
+  std::atomic_ref<std::uint32_t>(state_).store(kContinued, std::memory_order_release);
+  ::syscall(SYS_futex, &state_, FUTEX_WAKE, 1);
 }
 
 }  // namespace leash::platform

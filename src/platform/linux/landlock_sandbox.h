@@ -13,9 +13,10 @@
 
 namespace leash::platform {
 
-// See Backend::Prepare.
+// See Backend::Prepare. `why_no_namespaces` is for Sandbox::Isolation().
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(const core::Plan& plan, std::uint64_t id,
                                                                               const std::string& canary,
-                                                                              std::shared_ptr<HeldLimits> limits);
+                                                                              std::shared_ptr<HeldLimits> limits,
+                                                                              std::string why_no_namespaces);
 
 }  // namespace leash::platform

@@ -26,6 +26,7 @@ enum class LaunchStage : int {
   kLandlock,
   kCloseDescriptors,
   kSeccomp,
+  kSupervisor,
   kSelfTest,
   kExec,
 };
@@ -52,6 +53,9 @@ struct LaunchOrder {
   int ruleset = -1;
   std::uint32_t restrict_flags = 0;
   sock_fprog filter = {};
+  // Where the parent waits (BorrowedStart::word): the child then installs `filter` with a listener and stops there for
+  // the parent to take that. Null: no supervisor.
+  std::uint32_t* stop = nullptr;
   std::array<LimitValue, 8> limits = {};
   std::size_t limit_count = 0;
   bool new_session = true;
@@ -64,6 +68,7 @@ struct LaunchOrder {
   bool sockets_refused = false;
 
   // Answers, written by the child into its parent's memory.
+  int listener = -1;  // its number in the child, while that is stopped; the parent sets it to -1 when it has it
   LaunchStage failed_stage = LaunchStage::kNone;
   int failed_errno = 0;
 };

@@ -18,6 +18,7 @@
 #include "platform/linux/profile.h"
 #include "platform/linux/sandbox_cgroup.h"
 #include "platform/linux/seccomp_table.h"
+#include "platform/linux/supervisor_support.h"
 
 namespace leash::platform {
 namespace {
@@ -26,6 +27,18 @@ struct InitGroundwork final : core::Groundwork {
   explicit InitGroundwork(absl::StatusOr<std::unique_ptr<InitProcess>> started) : init(std::move(started)) {}
   absl::StatusOr<std::unique_ptr<InitProcess>> init;
 };
+
+// The rows of a group that are refused, or those that are supervised.
+void AddNote(const SyscallGroup& group, const std::string& why, bool supervised,
+             std::vector<core::SystemCallNote>& notes) {
+  core::SystemCallNote note{std::string(group.title), why, supervised, {}};
+  std::string_view last;
+  for (const SyscallRule& rule : group.rules) {
+    if ((rule.errno_value == kAskSupervisor) != supervised || rule.name == std::exchange(last, rule.name)) continue;
+    note.names.push_back(fmt::format("{}{}", rule.name, rule.first.test == ArgTest::kNone ? "" : "*"));
+  }
+  if (!note.names.empty()) notes.push_back(std::move(note));
+}
 
 class LinuxBackend final : public core::Backend {
  public:
@@ -40,7 +53,7 @@ class LinuxBackend final : public core::Backend {
       const core::Plan& plan, std::uint64_t id, const std::string& canary,
       std::unique_ptr<core::Groundwork> groundwork) override {
     LEASH_ASSIGN_OR_RETURN(std::shared_ptr<HeldLimits> limits, HeldLimits::Make(plan, id));
-    if (groundwork == nullptr) return PrepareLandlockSandbox(plan, id, canary, std::move(limits));
+    if (groundwork == nullptr) return PrepareLandlockSandbox(plan, id, canary, std::move(limits), "switched off");
     absl::StatusOr<std::unique_ptr<InitProcess>>& init = static_cast<InitGroundwork&>(*groundwork).init;
     bool refused = true;
     absl::Status reason = init.ok() ? (*init)->WaitUntilStarted() : init.status();
@@ -56,7 +69,7 @@ class LinuxBackend final : public core::Backend {
                                                               std::string(reason.message())));
     }
     base::Log(base::LogLevel::kInfo, "no namespaces: {}", std::string(reason.message()));
-    return PrepareLandlockSandbox(plan, id, canary, std::move(limits));
+    return PrepareLandlockSandbox(plan, id, canary, std::move(limits), std::string(reason.message()));
   }
 
   absl::Status KillLeftovers(std::uint64_t id) override {
@@ -82,15 +95,19 @@ class LinuxBackend final : public core::Backend {
 
   std::vector<core::SystemCallNote> SystemCallNotes(const core::Plan& plan) override {
     std::vector<core::SystemCallNote> notes;
+    // With namespaces there is no supervisor; whether there are any is known when the sandbox is made.
+    const bool supervised = plan.namespaces != Namespaces::kRequire && SupervisorSupportOfProcess().available;
+    const bool unsupervised = plan.namespaces != Namespaces::kOff || !supervised;
     for (const SyscallGroup& group : SyscallTable()) {
-      if (group.only_without_network && !plan.network_denied) continue;
-      core::SystemCallNote note{std::string(group.title), std::string(group.why), {}};
-      std::string_view last;
-      for (const SyscallRule& rule : group.rules) {
-        if (rule.name == std::exchange(last, rule.name)) continue;
-        note.names.push_back(fmt::format("{}{}", rule.name, rule.first.test == ArgTest::kNone ? "" : "*"));
+      const bool with = supervised && AppliesTo(group.scope, {plan.network_denied, true});
+      const bool without = unsupervised && AppliesTo(group.scope, {plan.network_denied, false});
+      if (!with && !without) continue;
+      std::string why(group.why);
+      if (supervised && unsupervised && with != without) {
+        why = fmt::format("{} namespaces: {}", with ? "without" : "with", why);
       }
-      notes.push_back(std::move(note));
+      AddNote(group, why, false, notes);
+      AddNote(group, why, true, notes);
     }
     return notes;
   }

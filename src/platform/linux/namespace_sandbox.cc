@@ -148,7 +148,7 @@ class NamespaceSandbox final : public core::PreparedSandbox {
     LEASH_RETURN_IF_ERROR(init_->Kill());
     return limits_->Remove();
   }
-  bool UsesNamespaces() const override { return true; }
+  core::HeldBy Isolation() const override { return {true, false, "", "the sandbox has namespaces of its own"}; }
   std::vector<std::string> Unguarded() const override { return unguarded_; }
 
  private:

@@ -9,6 +9,7 @@ namespace leash::platform {
 
 struct SyscallProfile {
   bool network_denied = true;
+  bool supervised = false;  // some calls wait for the supervisor: the filter must be installed with a listener
 };
 
 // The program for a profile, as seccomp_compiler.h made it from the table. Lives forever.

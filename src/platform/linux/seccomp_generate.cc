@@ -5,8 +5,8 @@
 
 namespace {
 
-bool Print(const char* name, bool network_denied) {
-  const auto program = leash::platform::CompileSeccompFilter({network_denied});
+bool Print(const char* name, const leash::platform::SyscallProfile& profile) {
+  const auto program = leash::platform::CompileSeccompFilter(profile);
   if (!program.ok()) {
     std::fprintf(stderr, "%s\n", std::string(program.status().message()).c_str());
     return false;
@@ -19,4 +19,10 @@ bool Print(const char* name, bool network_denied) {
 
 }  // namespace
 
-int main() { return Print("kWithoutNetwork", true) && Print("kWithNetwork", false) ? 0 : 1; }
+int main() {
+  const bool printed = Print("kWithoutNetwork", {.network_denied = true}) &&
+                       Print("kWithNetwork", {.network_denied = false}) &&
+                       Print("kSupervisedWithoutNetwork", {.network_denied = true, .supervised = true}) &&
+                       Print("kSupervisedWithNetwork", {.network_denied = false, .supervised = true});
+  return printed ? 0 : 1;
+}

@@ -6,6 +6,7 @@
 #include <linux/fsverity.h>
 #include <linux/sched.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -33,7 +34,6 @@ constexpr ArgCondition NotZero(unsigned index) { return {ArgTest::kNotEqual, ind
 // connected kinds remain. Written as what is refused: every type but 1 and 5, by its low bits.
 constexpr std::uint64_t kTypeMask = 0xf;
 constexpr SyscallRule kSockets[] = {
-    {"socket", EPERM},
     {"socketpair", EPERM, {ArgTest::kNotEqual, 0, 0, AF_UNIX}},
     {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, 0}},
     {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_DGRAM}},
@@ -41,16 +41,31 @@ constexpr SyscallRule kSockets[] = {
     {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RDM}},
     {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, 0x8, 0x8}},
     {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, 0x6, 0x6}},
-    // A socket that was inherited as a standard stream stays the stream that it was.
-    {"connect", EPERM},
-    {"bind", EPERM},
-    {"listen", EPERM},
-    {"accept", EPERM},
-    {"accept4", EPERM},
     {"sendto", EPERM, NotZero(4)},
     {"sendto", EPERM, HasBits(3, MSG_FASTOPEN)},
     {"sendmsg", EPERM, HasBits(2, MSG_FASTOPEN)},
     {"sendmmsg", EPERM, HasBits(3, MSG_FASTOPEN)},
+};
+
+// A socket that was inherited as a standard stream stays the stream that it was.
+constexpr SyscallRule kNoSockets[] = {
+    {"socket", EPERM}, {"connect", EPERM}, {"bind", EPERM}, {"listen", EPERM}, {"accept", EPERM}, {"accept4", EPERM},
+};
+
+// With a supervisor, programs of one sandbox may talk to each other by unix sockets. Only of the connected types: for
+// those the kernel itself refuses or ignores a name in sendmsg(2), which stands in memory where no filter looks. Not
+// supervised, because harmless on such a socket: accept(2), which needs listen(2) first, and asking for names.
+constexpr SyscallRule kUnixSockets[] = {
+    {"socket", EPERM, {ArgTest::kNotEqual, 0, 0, AF_UNIX}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, 0}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_DGRAM}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RAW}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RDM}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, 0x8, 0x8}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, 0x6, 0x6}},
+    {"connect", kAskSupervisor},
+    {"bind", kAskSupervisor},
+    {"listen", kAskSupervisor},
 };
 
 // -- ways around this filter -----------------------------------------------------------------------------------------
@@ -172,6 +187,7 @@ constexpr SyscallRule kTerminal[] = {
 };
 
 constexpr std::uint64_t kTmpfile = 020000000;  // __O_TMPFILE, which creates without O_CREAT
+constexpr ArgCondition HasNone(unsigned index, std::uint64_t bits) { return {ArgTest::kMaskedEqual, index, bits, 0}; }
 constexpr SyscallRule kModes[] = {
     {"chmod", EPERM, HasBits(1, S_ISUID)},
     {"chmod", EPERM, HasBits(1, S_ISGID)},
@@ -196,6 +212,28 @@ constexpr SyscallRule kModes[] = {
     {"mknodat", EPERM, HasBits(2, S_ISUID)},
     {"mknodat", EPERM, HasBits(2, S_ISGID)},
 };
+
+// What Landlock has no right for. Modes with a set-ID bit are refused above and reach no supervisor; fchmodat2 stands
+// with the calls that libseccomp does not know.
+constexpr std::uint64_t kSetId = S_ISUID | S_ISGID;
+constexpr SyscallRule kMetadata[] = {
+    {"chmod", kAskSupervisor, HasNone(1, kSetId)},
+    {"fchmod", kAskSupervisor, HasNone(1, kSetId)},
+    {"fchmodat", kAskSupervisor, HasNone(2, kSetId)},
+    {"fchmodat2", kAskSupervisor, HasNone(2, kSetId)},
+    {"chown", kAskSupervisor},
+    {"lchown", kAskSupervisor},
+    {"fchown", kAskSupervisor},
+    {"fchownat", kAskSupervisor},
+    {"utime", kAskSupervisor},
+    {"utimes", kAskSupervisor},
+    {"futimesat", kAskSupervisor},
+    {"utimensat", kAskSupervisor},
+    {"inotify_add_watch", kAskSupervisor},
+};
+
+// The supervisor may look at a process's memory as a tracer may, which a process can refuse.
+constexpr SyscallRule kUndumpable[] = {{"prctl", EPERM, IntIs(0, PR_SET_DUMPABLE), IntIs(1, 0)}};
 
 // openat2 hides its mode behind a pointer: programs that try it fall back to openat.
 constexpr SyscallRule kHiddenModes[] = {{"openat2", ENOSYS}};
@@ -225,7 +263,12 @@ constexpr SyscallRule kExecution[] = {
 };
 
 constexpr SyscallGroup kTable[] = {
-    {"sockets", "no network: sockets of every family, and addresses on those that were inherited", kSockets, true},
+    {"socket addresses", "no network: no pair that can be pointed elsewhere, no address with a message", kSockets,
+     Scope::kNetworkDenied},
+    {"sockets", "no network: sockets of every family, and addresses on those that were inherited", kNoSockets,
+     Scope::kNetworkDeniedUnsupervised},
+    {"sockets", "no network; unix sockets lead to programs of the same sandbox, and where a grant says so",
+     kUnixSockets, Scope::kNetworkDeniedSupervised},
     {"asynchronous rings", "io_uring makes system calls that no filter sees", kRings},
     {"namespaces", "a new user namespace gives capabilities and with them kernel surface", kNamespaces},
     {"mounts and handles", "a changed mount tree or an opened handle is a path that Landlock did not judge", kMounts},
@@ -236,6 +279,9 @@ constexpr SyscallGroup kTable[] = {
     {"kernel surface", "administration, tracing and interfaces that programs do not need", kKernel},
     {"terminal injection", "typing into the terminal of whoever started leash", kTerminal},
     {"set-ID modes", "a set-user-ID file made inside would act outside", kModes},
+    {"metadata", "modes, owners, times and watches, which Landlock does not judge, follow the rules on paths",
+     kMetadata, Scope::kSupervised},
+    {"undumpable", "a process that cannot be looked at cannot be supervised", kUndumpable, Scope::kSupervised},
     {"hidden modes", "a file made with a mode that no filter sees", kHiddenModes},
     {"file attributes", "attributes change on files that Landlock only lets be read", kAttributes},
     {"inode flags", "the same by another call", kInodeFlags},
@@ -245,5 +291,21 @@ constexpr SyscallGroup kTable[] = {
 }  // namespace
 
 std::span<const SyscallGroup> SyscallTable() { return kTable; }
+
+bool AppliesTo(Scope scope, const SyscallProfile& profile) {
+  switch (scope) {
+    case Scope::kAlways:
+      return true;
+    case Scope::kNetworkDenied:
+      return profile.network_denied;
+    case Scope::kNetworkDeniedUnsupervised:
+      return profile.network_denied && !profile.supervised;
+    case Scope::kNetworkDeniedSupervised:
+      return profile.network_denied && profile.supervised;
+    case Scope::kSupervised:
+      return profile.supervised;
+  }
+  return true;
+}
 
 }  // namespace leash::platform

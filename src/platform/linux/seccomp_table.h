@@ -10,6 +10,8 @@
 #include <span>
 #include <string_view>
 
+#include "platform/linux/seccomp_filter.h"
+
 namespace leash::platform {
 
 enum class ArgTest { kNone, kEqual, kNotEqual, kMaskedEqual };
@@ -23,6 +25,9 @@ struct ArgCondition {
   std::uint64_t value = 0;
 };
 
+// In place of an errno: the supervisor is asked, and makes the call on behalf or refuses it (supervisor.h).
+inline constexpr int kAskSupervisor = -1;
+
 // `errno_value` for the call when every condition holds.
 struct SyscallRule {
   std::string_view name;  // as libseccomp knows it; a name unknown on an architecture is a call it does not have
@@ -31,15 +36,26 @@ struct SyscallRule {
   ArgCondition second = {};
 };
 
+// Which filters a group is part of.
+enum class Scope {
+  kAlways,
+  kNetworkDenied,
+  kNetworkDeniedUnsupervised,
+  kNetworkDeniedSupervised,
+  kSupervised,
+};
+
 // Rows that share a reason.
 struct SyscallGroup {
   std::string_view title;
   std::string_view why;
   std::span<const SyscallRule> rules;
-  bool only_without_network = false;
+  Scope scope = Scope::kAlways;
 };
 
 std::span<const SyscallGroup> SyscallTable();
+
+bool AppliesTo(Scope scope, const SyscallProfile& profile);
 
 // The newest system call number that the table knows of (Linux 6.18: file_setattr). Numbers from 424 on are the same
 // on every architecture.
