@@ -1,13 +1,10 @@
 #include "platform/linux/borrowed_clone.h"
 
-#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstddef>
 
@@ -71,23 +68,16 @@ absl::StatusOr<BorrowedChild> BorrowedStart::Clone(int (*function)(void*), void*
 }
 
 void BorrowedStart::Wait() {
-  std::atomic_ref<std::uint32_t> state(state_);
-  while (const std::uint32_t seen = state.load(std::memory_order_acquire)) {
-    ::syscall(SYS_futex, &state_, FUTEX_WAIT, seen, nullptr);
-  }
+  for (std::uint32_t state = kBorrowed; state != kGivenBack;) state = WaitWhile(&state_, state);
 }
 
-bool BorrowedStart::WaitForStop() {
-  std::atomic_ref<std::uint32_t> state(state_);
-  while (state.load(std::memory_order_acquire) == kBorrowed) {
-    ::syscall(SYS_futex, &state_, FUTEX_WAIT, kBorrowed, nullptr);
-  }
-  return state.load(std::memory_order_acquire) == kStopped;
-}
+bool BorrowedStart::WaitForStop() { return WaitWhile(&state_, kBorrowed) == kStopped; }
 
 void BorrowedStart::Continue() {
-  std::atomic_ref<std::uint32_t>(state_).store(kContinued, std::memory_order_release);
-  ::syscall(SYS_futex, &state_, FUTEX_WAKE, 1);
+  std::uint32_t stopped = kStopped;  // unless it was killed meanwhile, and the kernel has written its word
+  if (__atomic_compare_exchange_n(&state_, &stopped, kContinued, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    Sys(SYS_futex, &state_, FUTEX_WAKE, 1);
+  }
 }
 
 }  // namespace leash::platform

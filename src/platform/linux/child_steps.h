@@ -3,7 +3,6 @@
 #pragma once
 
 #include <linux/capability.h>
-#include <linux/futex.h>
 #include <linux/securebits.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -54,11 +53,11 @@ inline void SetDefaultAction(int signal) {
   Sys(SYS_rt_sigaction, signal, &action, 0, 8);
 }
 
-// The child's side of BorrowedStart::WaitForStop. A parent that was killed lets it wait until that kills it too.
+// Lets the other side do something (BorrowedStart, ListenerTaker). A parent that was killed lets it wait until that
+// kills it too.
 inline void StopForParent(std::uint32_t* word) {
-  __atomic_store_n(word, kStopped, __ATOMIC_RELEASE);
-  Sys(SYS_futex, word, FUTEX_WAKE, 1);
-  while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == kStopped) Sys(SYS_futex, word, FUTEX_WAIT, kStopped, 0);
+  SetBorrowedState(word, kStopped);
+  WaitWhile(word, kStopped);
 }
 
 inline void SetSignalMask(std::uint64_t mask) { Sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, 8); }

@@ -31,6 +31,7 @@
 #include "platform/linux/membership.h"
 #include "platform/linux/seccomp_filter.h"
 #include "platform/linux/supervisor.h"
+#include "platform/linux/supervisor_listener.h"
 #include "platform/linux/supervisor_support.h"
 #include "platform/linux/terminal.h"
 
@@ -101,21 +102,12 @@ void OnLastingThread(const std::function<void()>& task) {
   base::EventLoop::Shared().RunSync(task);
 }
 
-// Returns when the child has given the memory back. Halfway it hands over the listener of its filter, if it has one.
 absl::StatusOr<BorrowedChild> Clone(LaunchOrder& order, Supervisor* supervisor) {
   if (supervisor == nullptr) return CloneBorrowed(&RunLaunchChild, &order, SIGCHLD);
-  BorrowedStart start;
-  order.stop = start.word();
-  LEASH_ASSIGN_OR_RETURN(BorrowedChild child, start.Clone(&RunLaunchChild, &order, SIGCHLD));
-  if (start.WaitForStop()) {
-    base::UniqueFd listener(static_cast<int>(::syscall(SYS_pidfd_getfd, child.pidfd.get(), order.listener, 0)));
-    if (listener) {
-      supervisor->Serve(std::move(listener));
-      order.listener = -1;
-    }
-    start.Continue();
-  }
-  start.Wait();
+  ListenerTaker taker;
+  LEASH_RETURN_IF_ERROR(taker.Start(order, *supervisor));
+  absl::StatusOr<BorrowedChild> child = CloneBorrowed(&RunLaunchChild, &order, SIGCHLD);
+  taker.Finish();
   return child;
 }
 

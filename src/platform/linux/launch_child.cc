@@ -49,6 +49,7 @@ void InstallFilter(LaunchOrder* order) {
   }
   const long listener = install(SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
   order->listener = static_cast<int>(listener);
+  order->child = static_cast<pid_t>(Sys(SYS_getpid));
   StopForParent(order->stop);
   if (order->listener != -1) Fail(order, LaunchStage::kSupervisor, 0);
   Sys(SYS_close, listener);
@@ -63,6 +64,10 @@ void SelfTest(LaunchOrder* order) {
   must_fail(Sys(SYS_ptrace, 0, 0, 0, 0), EPERM);
   if (order->sockets_refused) must_fail(Sys(SYS_socket, AF_INET, SOCK_STREAM, 0), EPERM);
   if (order->canary != nullptr) must_fail(Sys(SYS_openat, AT_FDCWD, order->canary, O_RDONLY | O_CLOEXEC), EACCES);
+  // The mode that it has: should this be let through, nothing is changed.
+  if (order->stop != nullptr && order->canary != nullptr) {
+    must_fail(Sys(SYS_fchmodat, AT_FDCWD, order->canary, 0700), EPERM);
+  }
   if (order->signals_scoped) must_fail(Sys(SYS_kill, order->parent, 0), EPERM);
 }
 

@@ -12,8 +12,8 @@
 #include "probe.h"
 
 static const struct probe* const tables[] = {
-    fs_probes,      mode_probes,  process_probes, schedule_probes,  hide_probes,          ipc_probes,
-    network_probes, uring_probes, kernel_probes,  namespace_probes, terminal_exec_probes,
+    fs_probes,   mode_probes,    process_probes, schedule_probes, hide_probes,      ipc_probes,
+    race_probes, network_probes, uring_probes,   kernel_probes,   namespace_probes, terminal_exec_probes,
 };
 
 static char* program;
