@@ -120,7 +120,7 @@ const std::vector<Work> kSocketWork = {
     {"a manager of multiprocessing",
      {"/usr/bin/python3"},
      "cat > m.py <<X\nfrom multiprocessing import Manager\nif __name__ == \"__main__\":\n  d = Manager().dict(); "
-     "d[1] = 2; print(d)\nX\n/usr/bin/python3 m.py",
+     "d[1] = 2; print(d)\nX\nTMPDIR=$PWD /usr/bin/python3 m.py",
      "{1: 2}\n"},
     {"socketserver, which asks for its own address",
      {"/usr/bin/python3"},
