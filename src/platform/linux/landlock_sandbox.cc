@@ -156,6 +156,8 @@ class LandlockSandbox final : public core::PreparedSandbox {
 
   absl::StatusOr<std::unique_ptr<core::Process>> Spawn(const core::SpawnRequest& request) override {
     const Mark mark = Mark::OfCommand(id_, next_number_.fetch_add(1, std::memory_order_relaxed));
+    // First, since a limit on processes allows for the threads that the user has already.
+    if (supervisor_ != nullptr) LEASH_RETURN_IF_ERROR(supervisor_->Start());
     LEASH_ASSIGN_OR_RETURN(const std::vector<LimitValue> limits, limits_->ForCommand(mark.value(), false));
     const CgroupEvents before = limits_->Events();
     const std::vector<char*> argv = Pointers(request.argv);
@@ -185,7 +187,6 @@ class LandlockSandbox final : public core::PreparedSandbox {
       order.current_dir = directory.get();
     }
     order.control_groups = limits_->EntryDescriptors();
-    if (supervisor_ != nullptr) LEASH_RETURN_IF_ERROR(supervisor_->Start());
     order.ruleset = ruleset_.get();
     order.restrict_flags = features_.restrict_flags;
     order.filter = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
