@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace leash {
@@ -29,6 +30,19 @@ enum class Namespaces {
 // "auto", "require" or "off".
 std::string_view NamespacesName(Namespaces namespaces);
 std::optional<Namespaces> ParseNamespaces(std::string_view name);
+
+// What holds a sandbox; see Sandbox::Isolation().
+struct IsolationState {
+  Isolation tier = Isolation::kDefault;
+  bool namespaces = false;
+  // Without namespaces: leash makes the system calls that name a file or a server, but do not open it, on behalf of the
+  // commands, where the rules let it (chmod, utimes, connect to a unix socket, ...). Without this either, some of them
+  // are refused and others are not judged: docs/threat-model.md.
+  bool supervisor = false;
+  // In words, for people; empty where it is used.
+  std::string why_no_namespaces;
+  std::string why_no_supervisor;
+};
 
 // "strict", "default" or "permissive".
 std::string_view IsolationName(Isolation isolation);

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "leash/command.h"
 #include "leash/config.h"
+#include "leash/isolation.h"
 #include "leash/network.h"
 #include "leash/quarantine.h"
 #include "leash/violation.h"
@@ -27,7 +28,7 @@ const std::string& WorkingDirOf(const SandboxState& state);
 const std::string& ScratchDirOf(const SandboxState& state);
 void KeepScratchOf(SandboxState& state);
 std::vector<Quarantined> QuarantinedOf(const SandboxState& state);
-bool UsesNamespaces(const SandboxState& state);
+IsolationState IsolationOf(const SandboxState& state);
 ViolationReport ViolationsOf(SandboxState& state);
 void ListenToViolationsOf(SandboxState& state, ViolationCallback callback);
 }  // namespace core
@@ -74,8 +75,8 @@ class Sandbox {
   const std::string& ScratchDir() const { return core::ScratchDirOf(*state_); }
   // Leave the scratch directory behind.
   void KeepScratch() { core::KeepScratchOf(*state_); }
-  // Whether this sandbox has namespaces of its own: see SandboxConfig::namespaces.
-  bool HasNamespaces() const { return core::UsesNamespaces(*state_); }
+  // What holds it on this machine: see SandboxConfig::namespaces.
+  IsolationState Isolation() const { return core::IsolationOf(*state_); }
   // What commands planted or changed in spite of SecurityConfig::protect_project_files or a protection, so far. Each
   // has been moved away by the time the command's end is known; complete when the sandbox is closed.
   std::vector<leash::Quarantined> Quarantined() const { return core::QuarantinedOf(*state_); }

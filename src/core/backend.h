@@ -71,6 +71,14 @@ class Process {
   virtual absl::Status KillTree() = 0;
 };
 
+// What holds a sandbox on this machine; see leash::IsolationState.
+struct HeldBy {
+  bool namespaces = false;
+  bool supervisor = false;
+  std::string why_no_namespaces;
+  std::string why_no_supervisor;
+};
+
 // A plan made ready: grants opened, rules compiled. Safe to use from several threads.
 class PreparedSandbox {
  public:
@@ -81,7 +89,7 @@ class PreparedSandbox {
   // the caller to do something else meanwhile.
   virtual void BeginKillAll() {}
   virtual absl::Status KillAll() = 0;
-  virtual bool UsesNamespaces() const = 0;
+  virtual HeldBy Isolation() const = 0;
   // Returns when what was refused so far has been reported to the sink, or after two seconds.
   virtual void SettleReports() {}
   // Paths that a command could change although the plan guards or closes them: the caller must watch them.
@@ -95,10 +103,11 @@ struct LimitNote {
   std::string by;  // the mechanism and what it counts; when it is not held: why, and what the user can do
 };
 
-// A group of system calls that a command may not make.
+// A group of system calls that a command may not make, or that leash makes for it if the plan lets it.
 struct SystemCallNote {
   std::string group;
   std::string why;
+  bool supervised = false;
   std::vector<std::string> names;  // with a '*' when only some arguments are refused
 };
 

@@ -101,7 +101,8 @@ std::string ToJson(const core::Plan& plan) {
   }
   json["system_calls"] = nlohmann::ordered_json::array();
   for (const core::SystemCallNote& note : core::HostBackend().SystemCallNotes(plan)) {
-    json["system_calls"].push_back({{"group", note.group}, {"refused", note.names}, {"why", note.why}});
+    json["system_calls"].push_back(
+        {{"group", note.group}, {note.supervised ? "supervised" : "refused", note.names}, {"why", note.why}});
   }
   json["notes"] = plan.notes;
   return Dump(json);
@@ -139,10 +140,18 @@ std::string ToText(const core::Plan& plan) {
                         note == nullptr || !note->held ? "not held: see the notes" : note->by);
   }
   if (!any) text += "  as the caller's own\n";
-  text += "\nsystem calls refused (*: with some arguments)\n";
-  for (const core::SystemCallNote& note : core::HostBackend().SystemCallNotes(plan)) {
-    text += fmt::format("  {}: {}\n    {}\n", note.group, note.why, fmt::join(note.names, " "));
-  }
+  const std::vector<core::SystemCallNote> calls = core::HostBackend().SystemCallNotes(plan);
+  const auto list = [&](bool supervised, std::string_view title) {
+    if (std::none_of(calls.begin(), calls.end(), [&](const auto& note) { return note.supervised == supervised; }))
+      return;
+    text += title;
+    for (const core::SystemCallNote& note : calls) {
+      if (note.supervised != supervised) continue;
+      text += fmt::format("  {}: {}\n    {}\n", note.group, note.why, fmt::join(note.names, " "));
+    }
+  };
+  list(false, "\nsystem calls refused (*: with some arguments)\n");
+  list(true, "\nsystem calls that leash makes for the command where the rules let it (*: with some arguments)\n");
   for (const std::string& note : plan.notes) text += fmt::format("\nnote: {}\n", note);
   return text;
 }

@@ -86,6 +86,12 @@ void SandboxState::Listen(ViolationCallback callback) {
   if (violations_ != nullptr) violations_->Listen(std::move(callback));
 }
 
+IsolationState SandboxState::Isolation() const {
+  HeldBy held = prepared_->Isolation();
+  return {plan_.isolation, held.namespaces, held.supervisor, std::move(held.why_no_namespaces),
+          std::move(held.why_no_supervisor)};
+}
+
 void SandboxState::KeepScratch() {
   const std::lock_guard lock(mutex_);
   keep_scratch_ = true;
@@ -126,7 +132,7 @@ absl::Status CloseSandboxState(SandboxState& state) { return state.Close(); }
 const std::string& WorkingDirOf(const SandboxState& state) { return state.plan().working_dir; }
 const std::string& ScratchDirOf(const SandboxState& state) { return state.plan().scratch_dir; }
 std::vector<Quarantined> QuarantinedOf(const SandboxState& state) { return state.FoundByGuard(); }
-bool UsesNamespaces(const SandboxState& state) { return state.UsesNamespaces(); }
+IsolationState IsolationOf(const SandboxState& state) { return state.Isolation(); }
 ViolationReport ViolationsOf(SandboxState& state) { return state.Violations(); }
 void ListenToViolationsOf(SandboxState& state, ViolationCallback callback) { state.Listen(std::move(callback)); }
 void KeepScratchOf(SandboxState& state) { state.KeepScratch(); }

@@ -27,7 +27,7 @@ class SandboxState {
   absl::Status Close();
   void KeepScratch();
   std::vector<Quarantined> FoundByGuard() const { return guard_ ? guard_->Found() : std::vector<Quarantined>(); }
-  bool UsesNamespaces() const { return prepared_->UsesNamespaces(); }
+  IsolationState Isolation() const;
   ViolationReport Violations();
   void Listen(ViolationCallback callback);
 

@@ -396,7 +396,7 @@ TEST_P(SandboxTest, AFailedCreateLeavesNothing) {
   EXPECT_TRUE(base::HostFileSystem().List(tmpdir.path())->empty());
 }
 
-TEST_P(SandboxTest, SaysHowItIsHeld) { EXPECT_EQ(Make().HasNamespaces(), WithNamespaces()); }
+TEST_P(SandboxTest, SaysHowItIsHeld) { EXPECT_EQ(Make().Isolation().namespaces, WithNamespaces()); }
 
 TEST_P(SandboxTest, TellsWhatACommandUsed) {
   Sandbox<> sandbox = Make();

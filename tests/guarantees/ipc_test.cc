@@ -11,15 +11,29 @@ class LocalSockets : public Guarantees {};
 class SharedObjects : public Guarantees {};
 
 const std::vector<Row> kLocalSockets = {
-    {.promise = "no unix socket is made", .probe = "unix-socket"},
+    {.promise = "no unix socket is made", .probe = "unix-socket", .mechanisms = kWithNamespaces},
     {.promise = "no server is reached by its path",
      .probe = "unix-stream-connect",
+     .args = {"{stream}"},
+     .effect = Effect::kVictim},
+    {.promise = "nor through a grant on its directory",
+     .probe = "unix-stream-connect",
+     .args = {"{stream}"},
+     .effect = Effect::kVictim,
+     .flags = {"--writable", "{victim}"}},
+    {.promise = "nor by one who changes the address while it is read",
+     .probe = "swap-connect",
+     .args = {"{stream}"},
+     .effect = Effect::kVictim},
+    {.promise = "nor by one who swaps a link",
+     .probe = "swap-link-connect",
      .args = {"{stream}"},
      .effect = Effect::kVictim},
     {.promise = "nor by an abstract name",
      .probe = "unix-stream-connect",
      .args = {"{abstract}"},
      .effect = Effect::kVictim},
+    {.promise = "no server takes an abstract name", .probe = "unix-abstract-bind", .args = {"@leash-guarantee-name"}},
     {.promise = "no datagram by connect",
      .probe = "unix-dgram-connect",
      .args = {"{dgram}"},
@@ -96,6 +110,11 @@ const std::vector<Row> kSharedObjects = {
 };
 
 TEST_P(LocalSockets, ReachNobody) { CheckRows(kLocalSockets); }
+
+TEST_P(LocalSockets, ReachTheServerThatAGrantNames) {
+  if (with_namespaces()) return;  // none is made there
+  ExpectReached({"--writable", "{stream}"}, {"unix-stream-connect", "{stream}"});
+}
 TEST_P(SharedObjects, AreNotShared) { CheckRows(kSharedObjects); }
 
 LEASH_EVERY_SETTING(LocalSockets);

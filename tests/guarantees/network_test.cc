@@ -63,7 +63,8 @@ const std::vector<Row> kNetwork = {
 };
 
 const std::vector<Row> kOtherFamilies = {
-    {.promise = "no family of sockets opens", .probe = "families"},
+    {.promise = "no family of sockets opens", .probe = "families", .mechanisms = kWithNamespaces},
+    {.promise = "no family but AF_UNIX opens", .probe = "families", .args = {"1"}, .mechanisms = kWithoutNamespaces},
     {.promise = "no raw socket", .probe = "raw-socket"},
     {.promise = "nor by IPv6", .probe = "raw6-socket"},
     {.promise = "no echo socket", .probe = "ping-socket"},

@@ -34,8 +34,8 @@ int RunChain(const SandboxConfig& config, const std::string& parent, const std::
   auto swap = sandbox->Command("/bin/sh").Arg("-c").Arg(script).Output();
   if (!swap.ok()) return Broken("swap", std::string(swap.status().message()));
   // With namespaces the grant is a mount, which cannot be moved inside; somebody outside still can.
-  if (swap->status.Success() == sandbox->HasNamespaces()) return Broken("swap", swap->stderr_bytes);
-  if (sandbox->HasNamespaces() && system(script.c_str()) != 0) return Broken("swap", "outside");
+  if (swap->status.Success() == sandbox->Isolation().namespaces) return Broken("swap", swap->stderr_bytes);
+  if (sandbox->Isolation().namespaces && system(script.c_str()) != 0) return Broken("swap", "outside");
   for (const char* path : {"/place/.ssh/id_x", "/place/notes.txt"}) {
     auto after = sandbox->Command("/bin/cat").Arg(parent + path).Output();
     if (after.ok() && after->status.Success()) return kLeaked;

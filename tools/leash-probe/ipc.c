@@ -132,6 +132,14 @@ static int unix_socket(char** argv) {
   return verdict(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
 }
 
+static int abstract_bind(char** argv) {
+  struct sockaddr_un address;
+  socklen_t length = unix_address(argv[0], &address);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd == -1) return refused("socket");
+  return verdict(bind(fd, (struct sockaddr*)&address, length), "bind");
+}
+
 static int posix_shm(char** argv) {
   int fd = shm_open(argv[0], O_RDWR, 0);
   if (fd == -1) return refused("shm_open");
@@ -234,6 +242,7 @@ const struct probe ipc_probes[] = {
     {"unix-pair-raw", "PATH|@NAME", "send from one end of a SOCK_RAW pair by sendmsg", 1, pair_raw_sendmsg},
     {"fd-sendmsg", "FD PATH|@NAME", "send a datagram from an inherited socket by sendmsg", 2, fd_sendmsg},
     {"fd-sendto", "FD PATH|@NAME", "send a datagram from an inherited socket by sendto", 2, fd_sendto},
+    {"unix-abstract-bind", "@NAME", "bind a unix socket to an abstract name", 1, abstract_bind},
     {"posix-shm", "/NAME", "map and change POSIX shared memory", 1, posix_shm},
     {"posix-mq", "/NAME", "send to a POSIX message queue", 1, posix_mq},
     {"posix-mq-create", "/NAME", "make a POSIX message queue", 1, posix_mq_create},

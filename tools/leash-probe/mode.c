@@ -180,6 +180,22 @@ static int watch(char** argv) {
 }
 
 static int plain_chmod(char** argv) { return verdict(chmod(argv[0], 0755), "chmod"); }
+static int descriptor_chmod(char** argv) {
+  int fd = open(argv[0], O_RDONLY | O_CLOEXEC);
+  return fd == -1 ? refused("open") : verdict(fchmod(fd, 0755), "fchmod");
+}
+
+static int proc_chmod(char** argv) {
+  char name[64];
+  int fd = open(argv[0], O_PATH | O_CLOEXEC);
+  if (fd == -1) return refused("open O_PATH");
+  snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+  return verdict(chmod(name, 0755), "chmod");
+}
+
+// To whom it belongs already: the call still sets the time of the last change.
+static int set_owner(char** argv) { return verdict(chown(argv[0], getuid(), getgid()), "chown"); }
+
 static int set_times(char** argv) { return verdict(utimensat(AT_FDCWD, argv[0], NULL, 0), "utimensat"); }
 
 static int stat_path(char** argv) {
@@ -211,6 +227,9 @@ const struct probe mode_probes[] = {
     {"inode-xflags", "PATH", "set an inode flag of a file by FS_IOC_FSSETXATTR", 1, inode_extended_flags},
     {"inotify", "PATH", "watch a path by inotify", 1, watch},
     {"chmod", "PATH", "chmod a file to 0755", 1, plain_chmod},
+    {"fchmod", "PATH", "fchmod a file that is open for reading to 0755", 1, descriptor_chmod},
+    {"chmod-proc-fd", "PATH", "chmod a file through /proc/self/fd to 0755", 1, proc_chmod},
+    {"chown", "PATH", "give a file to its own owner", 1, set_owner},
     {"utimes", "PATH", "set the times of a file", 1, set_times},
     {"stat", "PATH", "stat a file", 1, stat_path},
     {NULL, NULL, NULL, 0, NULL},

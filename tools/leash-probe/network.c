@@ -219,9 +219,9 @@ static bool family_opens(int family) {
 
 static int families(char** argv) {
   int opened = 0;
-  (void)argv;
+  const long except = argv[0] != NULL ? number(argv[0]) : -1;
   for (int family = 0; family < 50; ++family) {
-    if (!family_opens(family)) continue;
+    if (family == except || !family_opens(family)) continue;
     printf("family %d opens\n", family);
     ++opened;
   }
@@ -283,7 +283,7 @@ const struct probe network_probes[] = {
     {"dccp-socket", "", "make a DCCP socket", 0, dccp_socket},
     {"udplite-socket", "", "make a UDP-Lite socket", 0, udplite_socket},
     {"netlink-socket", "PROTOCOL", "make a netlink socket", 1, netlink_socket},
-    {"families", "", "make a socket of any family from 0 to 49", 0, families},
+    {"families", "[BUT]", "make a socket of any family from 0 to 49, or any but one", 0, families},
     {"inet-pair", "", "ask for a pair of internet sockets", 0, inet_pair},
     {"fd-inet-sendmsg", "FD ADDRESS PORT", "send a datagram from an inherited socket", 3, fd_inet_sendmsg},
     {"fd-inet-connect", "FD ADDRESS PORT", "connect an inherited socket", 3, fd_inet_connect},

@@ -15,8 +15,8 @@
 #include "program.h"
 
 static const struct probe* const tables[] = {
-    fs_probes,      mode_probes,  process_probes, schedule_probes,  hide_probes,          ipc_probes,
-    network_probes, uring_probes, kernel_probes,  namespace_probes, terminal_exec_probes,
+    fs_probes,   mode_probes,    process_probes, schedule_probes, hide_probes,      ipc_probes,
+    race_probes, network_probes, uring_probes,   kernel_probes,   namespace_probes, terminal_exec_probes,
 };
 
 static const char* program;

@@ -28,6 +28,7 @@ extern const struct probe uring_probes[];
 extern const struct probe kernel_probes[];
 extern const struct probe namespace_probes[];
 extern const struct probe terminal_exec_probes[];
+extern const struct probe race_probes[];
 
 // Prints "refused: <what>: <strerror(errno)>" and returns REFUSED.
 int refused(const char* what);

@@ -1,13 +1,10 @@
 #include "platform/linux/borrowed_clone.h"
 
-#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstddef>
 
@@ -64,15 +61,23 @@ absl::StatusOr<BorrowedChild> CloneBorrowed(int (*function)(void*), void* argume
 }
 
 absl::StatusOr<BorrowedChild> BorrowedStart::Clone(int (*function)(void*), void* argument, int flags) {
-  borrowed_ = 1;
-  absl::StatusOr<BorrowedChild> child = platform::Clone(stack_, function, argument, flags, &borrowed_);
-  if (!child.ok()) borrowed_ = 0;
+  state_ = kBorrowed;
+  absl::StatusOr<BorrowedChild> child = platform::Clone(stack_, function, argument, flags, &state_);
+  if (!child.ok()) state_ = kGivenBack;
   return child;
 }
 
 void BorrowedStart::Wait() {
-  std::atomic_ref<std::uint32_t> borrowed(borrowed_);
-  while (borrowed.load(std::memory_order_acquire) != 0) ::syscall(SYS_futex, &borrowed_, FUTEX_WAIT, 1, nullptr);
+  for (std::uint32_t state = kBorrowed; state != kGivenBack;) state = WaitWhile(&state_, state);
+}
+
+bool BorrowedStart::WaitForStop() { return WaitWhile(&state_, kBorrowed) == kStopped; }
+
+void BorrowedStart::Continue() {
+  std::uint32_t stopped = kStopped;  // unless it was killed meanwhile, and the kernel has written its word
+  if (__atomic_compare_exchange_n(&state_, &stopped, kContinued, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    Sys(SYS_futex, &state_, FUTEX_WAKE, 1);
+  }
 }
 
 }  // namespace leash::platform

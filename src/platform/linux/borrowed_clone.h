@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
+#include "platform/linux/borrowed_state.h"
 
 namespace leash::platform {
 
@@ -44,9 +45,15 @@ class BorrowedStart {
   // Returns when the child has given the memory back: it has executed a program, or ended.
   void Wait();
 
+  // The child may stop halfway for the parent to do something: it calls StopForParent(word()), the parent
+  // WaitForStop() and, if that was true, Continue(). False: the child gave the memory back and did not stop.
+  std::uint32_t* word() { return &state_; }
+  bool WaitForStop();
+  void Continue();
+
  private:
   ChildStack stack_;
-  std::uint32_t borrowed_ = 0;  // the kernel sets it to 0 and wakes who waits (set_tid_address(2))
+  std::uint32_t state_ = 0;  // a BorrowedState; the kernel sets it to 0 and wakes who waits (set_tid_address(2))
 };
 
 }  // namespace leash::platform

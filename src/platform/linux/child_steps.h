@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "platform/linux/borrowed_state.h"
 #include "platform/linux/raw_syscall.h"
 
 namespace leash::platform {
@@ -50,6 +51,13 @@ inline void SetDefaultAction(int signal) {
     std::uint64_t mask;
   } action = {SIG_DFL, 0, nullptr, 0};
   Sys(SYS_rt_sigaction, signal, &action, 0, 8);
+}
+
+// Lets the other side do something (BorrowedStart, ListenerTaker). A parent that was killed lets it wait until that
+// kills it too.
+inline void StopForParent(std::uint32_t* word) {
+  SetBorrowedState(word, kStopped);
+  WaitWhile(word, kStopped);
 }
 
 inline void SetSignalMask(std::uint64_t mask) { Sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, 8); }

@@ -29,6 +29,33 @@ constexpr int kLowestAbi = 3;
 // Below this, signals to the user's other processes are open.
 constexpr int kFullAbi = 6;
 
+// `rights_of` gives the rights for a grant on a directory or on another file; none: no rule.
+template <typename RightsOf>
+absl::StatusOr<base::UniqueFd> RulesetOf(const RulesetAttr& attr, const std::vector<core::SubtreeGrant>& grants,
+                                         const RightsOf& rights_of) {
+  base::UniqueFd ruleset(static_cast<int>(::syscall(kSysCreateRuleset, &attr, sizeof(attr), 0)));
+  if (!ruleset) return base::ErrnoError(ErrorCode::kNotEnforced, errno, "cannot make a Landlock ruleset");
+  for (const core::SubtreeGrant& grant : grants) {
+    absl::StatusOr<base::UniqueFd> path = base::OpenCanonical(grant.path);
+    if (!path.ok() && grant.sibling) {
+      base::Log(base::LogLevel::kDebug, "left out {}: {}", grant.path, std::string(path.status().message()));
+      continue;
+    }
+    if (!path.ok()) return path.status();
+    struct stat info;
+    if (::fstat(path->get(), &info) != 0)
+      return base::ErrnoError(ErrorCode::kIo, errno, "cannot look at " + grant.path);
+    PathBeneathAttr rule;
+    rule.allowed_access = rights_of(grant, S_ISDIR(info.st_mode));
+    rule.parent_fd = path->get();
+    if (rule.allowed_access == 0) continue;
+    if (::syscall(kSysAddRule, ruleset.get(), kRulePathBeneath, &rule, 0) != 0) {
+      return base::ErrnoError(ErrorCode::kNotEnforced, errno, fmt::format("Landlock refuses a rule on {}", grant.path));
+    }
+  }
+  return ruleset;
+}
+
 }  // namespace
 
 LandlockFeatures LandlockFeaturesOfAbi(int abi) {
@@ -101,27 +128,18 @@ absl::StatusOr<base::UniqueFd> MakeRuleset(const LandlockFeatures& features,
   attr.handled_access_fs = features.fs;
   attr.handled_access_net = features.net;
   attr.scoped = features.scoped;
-  base::UniqueFd ruleset(static_cast<int>(::syscall(kSysCreateRuleset, &attr, sizeof(attr), 0)));
-  if (!ruleset) return base::ErrnoError(ErrorCode::kNotEnforced, errno, "cannot make a Landlock ruleset");
-  for (const core::SubtreeGrant& grant : grants) {
-    absl::StatusOr<base::UniqueFd> path = base::OpenCanonical(grant.path);
-    if (!path.ok() && grant.sibling) {
-      base::Log(base::LogLevel::kDebug, "left out {}: {}", grant.path, std::string(path.status().message()));
-      continue;
-    }
-    if (!path.ok()) return path.status();
-    struct stat info;
-    if (::fstat(path->get(), &info) != 0)
-      return base::ErrnoError(ErrorCode::kIo, errno, "cannot look at " + grant.path);
-    PathBeneathAttr rule;
-    rule.allowed_access = LandlockRights(grant.access, grant.device, S_ISDIR(info.st_mode)) & features.fs & ~withheld;
-    rule.parent_fd = path->get();
-    if (::syscall(kSysAddRule, ruleset.get(), kRulePathBeneath, &rule, 0) != 0) {
-      return base::ErrnoError(ErrorCode::kNotEnforced, errno, fmt::format("Landlock refuses a rule on {}", grant.path));
-    }
+  return RulesetOf(attr, grants, [&](const core::SubtreeGrant& grant, bool is_directory) {
     base::Log(base::LogLevel::kDebug, "landlock {} {}", FormatAccess(grant.access), grant.path);
-  }
-  return ruleset;
+    return LandlockRights(grant.access, grant.device, is_directory) & features.fs & ~withheld;
+  });
+}
+
+absl::StatusOr<base::UniqueFd> MakeSocketRuleset(const std::vector<core::SubtreeGrant>& grants) {
+  RulesetAttr attr;
+  attr.handled_access_fs = kFsMakeSock;
+  return RulesetOf(attr, grants, [](const core::SubtreeGrant& grant, bool is_directory) {
+    return is_directory && Includes(grant.access, Access::kReadWrite) ? kFsMakeSock : 0;
+  });
 }
 
 absl::Status AddDeviceRule(const LandlockFeatures& features, int ruleset, int node, const std::string& path) {

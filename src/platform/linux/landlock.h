@@ -45,6 +45,10 @@ std::uint64_t LandlockRights(Access access, bool device, bool is_directory);
 absl::StatusOr<base::UniqueFd> MakeRuleset(const LandlockFeatures& features,
                                            const std::vector<core::SubtreeGrant>& grants, std::uint64_t withheld = 0);
 
+// A ruleset that lets unix sockets be made in the directories that `grants` open for writing, and judges nothing else:
+// for binding one on behalf of a command (supervisor_bind.h). Errors: as MakeRuleset.
+absl::StatusOr<base::UniqueFd> MakeSocketRuleset(const std::vector<core::SubtreeGrant>& grants);
+
 // Adds a rule to it that opens one device node for reading, writing and ioctl(2): for commands that start from now on.
 // `path` is for the error's message.
 absl::Status AddDeviceRule(const LandlockFeatures& features, int ruleset, int node, const std::string& path);

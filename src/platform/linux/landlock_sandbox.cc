@@ -30,6 +30,9 @@
 #include "platform/linux/limits.h"
 #include "platform/linux/membership.h"
 #include "platform/linux/seccomp_filter.h"
+#include "platform/linux/supervisor.h"
+#include "platform/linux/supervisor_listener.h"
+#include "platform/linux/supervisor_support.h"
 #include "platform/linux/terminal.h"
 
 namespace leash::platform {
@@ -106,10 +109,19 @@ void OnLastingThread(const std::function<void()>& task) {
   base::EventLoop::Shared().RunSync(task);
 }
 
+absl::StatusOr<BorrowedChild> Clone(LaunchOrder& order, Supervisor* supervisor) {
+  if (supervisor == nullptr) return CloneBorrowed(&RunLaunchChild, &order, SIGCHLD);
+  ListenerTaker taker;
+  LEASH_RETURN_IF_ERROR(taker.Start(order, *supervisor));
+  absl::StatusOr<BorrowedChild> child = CloneBorrowed(&RunLaunchChild, &order, SIGCHLD);
+  taker.Finish();
+  return child;
+}
+
 // Starts the child and returns once it has executed its program or failed.
-absl::StatusOr<BorrowedChild> Launch(LaunchOrder& order) {
+absl::StatusOr<BorrowedChild> Launch(LaunchOrder& order, Supervisor* supervisor) {
   order.parent = ::getpid();
-  LEASH_ASSIGN_OR_RETURN(BorrowedChild child, CloneBorrowed(&RunLaunchChild, &order, SIGCHLD));
+  LEASH_ASSIGN_OR_RETURN(BorrowedChild child, Clone(order, supervisor));
   if (order.failed_stage == LaunchStage::kNone) return child;
   siginfo_t info;
   while (::waitid(P_PIDFD, static_cast<id_t>(child.pidfd.get()), &info, WEXITED) != 0 && errno == EINTR) {
@@ -159,7 +171,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
  public:
   LandlockSandbox(core::Plan plan, std::uint64_t id, std::string canary, LandlockFeatures features,
                   std::shared_ptr<HeldLimits> limits, std::shared_ptr<AuditWatch> audit, base::UniqueFd ruleset,
-                  base::UniqueFd start_dir)
+                  base::UniqueFd start_dir, std::unique_ptr<Supervisor> supervisor, core::HeldBy held_by)
       : plan_(std::move(plan)),
         id_(id),
         canary_(std::move(canary)),
@@ -168,10 +180,14 @@ class LandlockSandbox final : public core::PreparedSandbox {
         audit_(std::move(audit)),
         ruleset_(std::move(ruleset)),
         start_dir_(std::move(start_dir)),
-        filter_(SeccompFilter(ProfileOf(plan_))) {}
+        supervisor_(std::move(supervisor)),
+        held_by_(std::move(held_by)),
+        filter_(SeccompFilter({.network_denied = plan_.network_denied, .supervised = supervisor_ != nullptr})) {}
 
   absl::StatusOr<std::unique_ptr<core::Process>> Spawn(const core::SpawnRequest& request) override {
     const Mark mark = Mark::OfCommand(id_, next_number_.fetch_add(1, std::memory_order_relaxed));
+    // First, since a limit on processes allows for the threads that the user has already.
+    if (supervisor_ != nullptr) LEASH_RETURN_IF_ERROR(supervisor_->Start());
     LEASH_ASSIGN_OR_RETURN(const std::vector<LimitValue> limits, limits_->ForCommand(mark.value(), false));
     const CgroupEvents before = limits_->Events();
     const std::vector<char*> argv = Pointers(request.argv);
@@ -211,7 +227,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
     order.sockets_refused = plan_.network_denied;
 
     absl::StatusOr<BorrowedChild> started = base::Error(ErrorCode::kSpawnFailed, "the command was not started");
-    OnLastingThread([&] { started = Launch(order); });
+    OnLastingThread([&] { started = Launch(order, supervisor_.get()); });
     if (!started.ok()) return started.status();
     if (audit_ != nullptr) {  // what SelfTest() was refused by Landlock
       audit_->AddCommand(started->pid, (order.canary != nullptr ? 1U : 0U) + (order.signals_scoped ? 1U : 0U));
@@ -232,10 +248,10 @@ class LandlockSandbox final : public core::PreparedSandbox {
     return limits_->Remove();
   }
 
-  bool UsesNamespaces() const override { return false; }
   void SettleReports() override {
     if (audit_ != nullptr) audit_->Settle();
   }
+  core::HeldBy Isolation() const override { return held_by_; }
 
   // Landlock cannot take a name out of a directory that may be written. What is closed is carved out of the grants.
   std::vector<std::string> Unguarded() const override { return plan_.guarded; }
@@ -264,6 +280,8 @@ class LandlockSandbox final : public core::PreparedSandbox {
   const std::shared_ptr<AuditWatch> audit_;
   const base::UniqueFd ruleset_;
   const base::UniqueFd start_dir_;
+  const std::unique_ptr<Supervisor> supervisor_;  // null: this machine does not let one work
+  const core::HeldBy held_by_;
   const std::span<const sock_filter> filter_;
   std::atomic<std::uint64_t> next_number_ = 0;
 };
@@ -273,15 +291,26 @@ class LandlockSandbox final : public core::PreparedSandbox {
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(const core::Plan& plan, std::uint64_t id,
                                                                               const std::string& canary,
                                                                               std::shared_ptr<HeldLimits> limits,
-                                                                              std::shared_ptr<AuditWatch> audit) {
+                                                                              std::shared_ptr<AuditWatch> audit,
+                                                                              std::string why_no_namespaces) {
   LEASH_RETURN_IF_ERROR(CheckDescendantsAreSeen());
   const LandlockFeatures features = DetectLandlock();
   LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
-  LEASH_ASSIGN_OR_RETURN(base::UniqueFd ruleset,
-                         MakeRuleset(features, core::CarveOut(plan.rules, base::HostFileSystem())));
+  const std::vector<core::SubtreeGrant> grants = core::CarveOut(plan.rules, base::HostFileSystem());
+  LEASH_ASSIGN_OR_RETURN(base::UniqueFd ruleset, MakeRuleset(features, grants));
   LEASH_ASSIGN_OR_RETURN(base::UniqueFd start_dir, base::OpenCanonical(plan.start_dir));
+  const SupervisorSupport& support = SupervisorSupportOfProcess();
+  std::unique_ptr<Supervisor> supervisor;
+  if (support.available) {
+    LEASH_ASSIGN_OR_RETURN(base::UniqueFd socket_ruleset, MakeSocketRuleset(grants));
+    supervisor = std::make_unique<Supervisor>(plan, std::move(socket_ruleset));
+  } else {
+    base::Log(base::LogLevel::kInfo, "no supervisor: {}", support.why_not);
+  }
+  core::HeldBy held_by{false, support.available, std::move(why_no_namespaces), support.why_not};
   return std::make_unique<LandlockSandbox>(plan, id, canary, features, std::move(limits), std::move(audit),
-                                           std::move(ruleset), std::move(start_dir));
+                                           std::move(ruleset), std::move(start_dir), std::move(supervisor),
+                                           std::move(held_by));
 }
 
 }  // namespace leash::platform

@@ -14,10 +14,11 @@
 
 namespace leash::platform {
 
-// See Backend::Prepare. `audit` may be null.
+// See Backend::Prepare. `audit` may be null; `why_no_namespaces` is for Sandbox::Isolation().
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(const core::Plan& plan, std::uint64_t id,
                                                                               const std::string& canary,
                                                                               std::shared_ptr<HeldLimits> limits,
-                                                                              std::shared_ptr<AuditWatch> audit);
+                                                                              std::shared_ptr<AuditWatch> audit,
+                                                                              std::string why_no_namespaces);
 
 }  // namespace leash::platform

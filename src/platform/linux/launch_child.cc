@@ -37,6 +37,24 @@ void TakeTerminal(LaunchOrder* order) {
   }
 }
 
+// The listener of a supervised filter goes to the parent and is closed here: a command that held it could answer its
+// own calls. Not interruptible but by SIGKILL once the supervisor has read it: a call would else be made twice.
+void InstallFilter(LaunchOrder* order) {
+  const auto install = [&](unsigned flags) {
+    return Must(order, LaunchStage::kSeccomp, Sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &order->filter));
+  };
+  if (order->stop == nullptr) {
+    install(0);
+    return;
+  }
+  const long listener = install(SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+  order->listener = static_cast<int>(listener);
+  order->child = static_cast<pid_t>(Sys(SYS_getpid));
+  StopForParent(order->stop);
+  if (order->listener != -1) Fail(order, LaunchStage::kSupervisor, 0);
+  Sys(SYS_close, listener);
+}
+
 // The confinement proves itself: each of these must be refused, with the reason that our rules give.
 void SelfTest(LaunchOrder* order) {
   const auto must_fail = [&](long answer, int expected) {
@@ -46,6 +64,10 @@ void SelfTest(LaunchOrder* order) {
   must_fail(Sys(SYS_ptrace, 0, 0, 0, 0), EPERM);
   if (order->sockets_refused) must_fail(Sys(SYS_socket, AF_INET6, SOCK_STREAM, 0), EPERM);
   if (order->canary != nullptr) must_fail(Sys(SYS_openat, AT_FDCWD, order->canary, O_RDONLY | O_CLOEXEC), EACCES);
+  // The mode that it has: should this be let through, nothing is changed.
+  if (order->stop != nullptr && order->canary != nullptr) {
+    must_fail(Sys(SYS_fchmodat, AT_FDCWD, order->canary, 0700), EPERM);
+  }
   if (order->signals_scoped) must_fail(Sys(SYS_kill, order->parent, 0), EPERM);
 }
 
@@ -80,7 +102,7 @@ int RunLaunchChild(void* argument) {
   Must(order, LaunchStage::kNoNewPrivs, Sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
   Must(order, LaunchStage::kLandlock, Sys(landlock::kSysRestrictSelf, order->ruleset, order->restrict_flags));
   Must(order, LaunchStage::kCloseDescriptors, Sys(SYS_close_range, 3U, ~0U, 0U));
-  Must(order, LaunchStage::kSeccomp, Sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &order->filter));
+  InstallFilter(order);
   SelfTest(order);
 
   Fail(order, LaunchStage::kExec, Sys(SYS_execve, order->program, order->argv, order->environment));

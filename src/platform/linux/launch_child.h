@@ -26,6 +26,7 @@ enum class LaunchStage : int {
   kLandlock,
   kCloseDescriptors,
   kSeccomp,
+  kSupervisor,
   kSelfTest,
   kExec,
 };
@@ -52,18 +53,23 @@ struct LaunchOrder {
   int ruleset = -1;
   std::uint32_t restrict_flags = 0;
   sock_fprog filter = {};
+  // Where somebody waits (ListenerTaker): the child then installs `filter` with a listener, and stops there for that
+  // to be taken. Null: no supervisor.
+  std::uint32_t* stop = nullptr;
   std::array<LimitValue, 8> limits = {};
   std::size_t limit_count = 0;
   bool new_session = true;
   // Ends with its parent (PR_SET_PDEATHSIG). Not needed where the parent is the init process of a namespace.
   bool die_with_parent = true;
   pid_t parent = 0;
-  // The self-test: an existing file that must not open, and whether signals to the parent must be refused.
+  // The self-test: an existing directory (0700) that must not open, and whether signals to the parent must be refused.
   const char* canary = nullptr;
   bool signals_scoped = false;
   bool sockets_refused = false;
 
   // Answers, written by the child into its parent's memory.
+  pid_t child = 0;    // its process id, when it has stopped
+  int listener = -1;  // the listener's number there; who takes it sets this to -1
   LaunchStage failed_stage = LaunchStage::kNone;
   int failed_errno = 0;
 };

@@ -36,6 +36,8 @@ absl::Status LaunchError(LaunchStage stage, int error, const std::string& progra
       return because(ErrorCode::kNotEnforced, "cannot close inherited descriptors (close_range)");
     case LaunchStage::kSeccomp:
       return because(ErrorCode::kNotEnforced, "cannot install the system call filter");
+    case LaunchStage::kSupervisor:
+      return base::Error(ErrorCode::kNotEnforced, "the supervisor cannot take over the command's system calls");
     case LaunchStage::kSelfTest:
       return base::Error(ErrorCode::kNotEnforced,
                          fmt::format("the sandbox's self-test failed ({}): something that must be refused was not, so "

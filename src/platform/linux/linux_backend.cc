@@ -19,7 +19,8 @@
 #include "platform/linux/probe.h"
 #include "platform/linux/profile.h"
 #include "platform/linux/sandbox_cgroup.h"
-#include "platform/linux/seccomp_filter.h"
+#include "platform/linux/seccomp_table.h"
+#include "platform/linux/supervisor_support.h"
 
 namespace leash::platform {
 namespace {
@@ -47,6 +48,18 @@ absl::Status CheckNesting(bool namespaces) {
   return absl::OkStatus();
 }
 
+// The rows of a group that are refused, or those that are supervised.
+void AddNote(const SyscallGroup& group, const std::string& why, bool supervised,
+             std::vector<core::SystemCallNote>& notes) {
+  core::SystemCallNote note{std::string(group.title), why, supervised, {}};
+  std::string_view last;
+  for (const SyscallRule& rule : group.rules) {
+    if ((rule.errno_value == kAskSupervisor) != supervised || rule.name == std::exchange(last, rule.name)) continue;
+    note.names.push_back(fmt::format("{}{}", rule.name, rule.first.test == ArgTest::kNone ? "" : "*"));
+  }
+  if (!note.names.empty()) notes.push_back(std::move(note));
+}
+
 class LinuxBackend final : public core::Backend {
  public:
   const core::PlatformProfile& Profile() const override { return LinuxProfile(); }
@@ -67,7 +80,9 @@ class LinuxBackend final : public core::Backend {
       audit = AuditWatch::Open(sink);
       sink->NotSeen("system calls that are refused");
     }
-    if (groundwork == nullptr) return PrepareLandlockSandbox(plan, id, canary, std::move(limits), std::move(audit));
+    if (groundwork == nullptr) {
+      return PrepareLandlockSandbox(plan, id, canary, std::move(limits), std::move(audit), "switched off");
+    }
     absl::StatusOr<std::unique_ptr<InitProcess>>& init = static_cast<InitGroundwork&>(*groundwork).init;
     bool refused = true;
     absl::Status reason = init.ok() ? (*init)->WaitUntilStarted() : init.status();
@@ -89,7 +104,7 @@ class LinuxBackend final : public core::Backend {
                       std::string(reason.message())));
     }
     base::Log(base::LogLevel::kInfo, "no namespaces: {}", std::string(reason.message()));
-    return PrepareLandlockSandbox(plan, id, canary, std::move(limits), std::move(audit));
+    return PrepareLandlockSandbox(plan, id, canary, std::move(limits), std::move(audit), std::string(reason.message()));
   }
 
   absl::Status KillLeftovers(std::uint64_t id) override {
@@ -115,15 +130,21 @@ class LinuxBackend final : public core::Backend {
 
   std::vector<core::SystemCallNote> SystemCallNotes(const core::Plan& plan) override {
     std::vector<core::SystemCallNote> notes;
+    // With namespaces there is no supervisor; whether there are any is known when the sandbox is made.
+    const bool supervised = plan.namespaces != Namespaces::kRequire && SupervisorSupportOfProcess().available;
+    const bool unsupervised = plan.namespaces != Namespaces::kOff || !supervised;
     for (const SyscallGroup& group : SyscallTable()) {
-      if (!group.AppliesTo(ProfileOf(plan))) continue;
-      core::SystemCallNote note{std::string(group.title), std::string(group.why), {}};
-      std::string_view last;
-      for (const SyscallRule& rule : group.rules) {
-        if (rule.name == std::exchange(last, rule.name)) continue;
-        note.names.push_back(fmt::format("{}{}", rule.name, rule.first.test == ArgTest::kNone ? "" : "*"));
+      const bool with =
+          supervised && AppliesTo(group.scope, {.network_denied = plan.network_denied, .supervised = true});
+      const bool without = unsupervised && AppliesTo(group.scope, {.network_denied = plan.network_denied,
+                                                                   .nested_allowed = plan.allow_nested});
+      if (!with && !without) continue;
+      std::string why(group.why);
+      if (supervised && unsupervised && with != without) {
+        why = fmt::format("{} namespaces: {}", with ? "without" : "with", why);
       }
-      notes.push_back(std::move(note));
+      AddNote(group, why, false, notes);
+      AddNote(group, why, true, notes);
     }
     return notes;
   }

@@ -166,7 +166,7 @@ class NamespaceSandbox final : public core::PreparedSandbox {
     if (audit_ != nullptr) audit_->AllEnded();
     return limits_->Remove();
   }
-  bool UsesNamespaces() const override { return true; }
+  core::HeldBy Isolation() const override { return {true, false, "", "the sandbox has namespaces of its own"}; }
   void SettleReports() override {
     if (audit_ != nullptr) audit_->Settle();
   }
@@ -213,7 +213,8 @@ void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const M
   }
   order.step_count = static_cast<std::uint32_t>(steps.size());
   order.steps = arena.AddArray(std::span<const wire::MountStep>(steps));
-  const std::span<const sock_filter> filter = SeccompFilter(ProfileOf(plan));
+  const std::span<const sock_filter> filter =
+      SeccompFilter({.network_denied = plan.network_denied, .nested_allowed = plan.allow_nested});
   order.filter = arena.AddArray(filter);
   order.filter_length = static_cast<std::uint32_t>(filter.size());
   arena.SetHead(order);

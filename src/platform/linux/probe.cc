@@ -38,6 +38,7 @@
 #include "platform/linux/namespace_sandbox.h"
 #include "platform/linux/sandbox_cgroup.h"
 #include "platform/linux/seccomp_filter.h"
+#include "platform/linux/supervisor_support.h"
 
 namespace leash::platform {
 namespace {
@@ -264,6 +265,14 @@ Mechanism ProbeNamespaces() {
   return mechanism;
 }
 
+Mechanism ProbeSupervisor() {
+  const SupervisorSupport support = TrySupervisor();
+  return {"supervisor", support.available, false,
+          support.available ? "a system call taken, looked into and answered" : support.why_not,
+          "without namespaces: modes, owners, times, watches and unix sockets follow the rules on paths; without it "
+          "unix sockets are refused, and the others open on files that you own"};
+}
+
 // One line of mountinfo a file system: those of one version of control groups.
 CgroupFacts OfVersion(const CgroupFacts& facts, int version) {
   CgroupFacts result{"", facts.own};
@@ -337,6 +346,7 @@ std::vector<Mechanism> ProbeLinux() {
                           }),
                           "answers"));
   result.push_back(ProbeNamespaces());
+  result.push_back(ProbeSupervisor());
   result.push_back(ProbeCgroup("cgroup.v2", 2, true, true, "limits on memory and processes of a whole sandbox"));
   result.push_back(ProbeCgroup("cgroup.v1.memory", 1, true, false,
                                "a limit on memory of a whole sandbox, where version 2 does not give it; else only of "

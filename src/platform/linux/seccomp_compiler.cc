@@ -50,8 +50,9 @@ absl::Status AddRule(scmp_filter_ctx context, const SyscallRule& rule) {
   for (const ArgCondition& condition : {rule.first, rule.second}) {
     if (condition.test != ArgTest::kNone) conditions[count++] = Compare(condition);
   }
-  const int result = seccomp_rule_add_exact_array(context, SCMP_ACT_ERRNO(static_cast<unsigned>(rule.errno_value)),
-                                                  number, count, conditions.data());
+  const std::uint32_t action =
+      rule.errno_value == kAskSupervisor ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(static_cast<unsigned>(rule.errno_value));
+  const int result = seccomp_rule_add_exact_array(context, action, number, count, conditions.data());
   if (result != 0) return Failed(result, rule.name);
   return absl::OkStatus();
 }
@@ -97,7 +98,7 @@ constexpr std::uint32_t kPersonalities[] = {0xffffffff, 0x0, 0x8, 0x20000, 0x200
 sock_filter LoadArgument(unsigned index) { return Load(offsetof(seccomp_data, args) + index * sizeof(std::uint64_t)); }
 
 // What libseccomp cannot say: ranges of numbers, "none of these values", and calls it has no name for.
-std::vector<sock_filter> Prologue() {
+std::vector<sock_filter> Prologue(const SyscallProfile& profile) {
   std::vector<sock_filter> program = {
       Load(offsetof(seccomp_data, arch)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kNativeArch, 1, 0),
@@ -107,12 +108,12 @@ std::vector<sock_filter> Prologue() {
       Return(SECCOMP_RET_KILL_PROCESS),
       OnlyIf(BPF_JGT, kNewestSystemCall),
       Return(Errno(ENOSYS)),
-      // fchmodat2 with a set-ID bit in its mode.
+      // fchmodat2 with a set-ID bit in its mode, and without.
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kFchmodat2, 0, 4),
       LoadArgument(2),
       BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, S_ISUID | S_ISGID, 0, 1),
       Return(Errno(EPERM)),
-      Load(offsetof(seccomp_data, nr)),
+      Return(profile.supervised ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW),
   };
   constexpr std::uint8_t kCount = std::size(kPersonalities);
   program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_personality, 0, kCount + 3));
@@ -144,7 +145,7 @@ absl::StatusOr<std::vector<sock_filter>> Export(scmp_filter_ctx context) {
 
 absl::StatusOr<std::vector<sock_filter>> CompileSeccompFilter(const SyscallProfile& profile) {
   // Without this, libseccomp asks the kernel that the build runs on what it could load.
-  (void)seccomp_api_set(3);
+  (void)seccomp_api_set(5);
   const Context context(seccomp_init(SCMP_ACT_ALLOW), &seccomp_release);
   if (context == nullptr) return Failed(-ENOMEM, "seccomp_init");
   if (const int r = seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2); r != 0) return Failed(r, "optimize");
@@ -152,11 +153,11 @@ absl::StatusOr<std::vector<sock_filter>> CompileSeccompFilter(const SyscallProfi
     return Failed(r, "architecture");
   }
   for (const SyscallGroup& group : SyscallTable()) {
-    if (!group.AppliesTo(profile)) continue;
+    if (!AppliesTo(group.scope, profile)) continue;
     for (const SyscallRule& rule : group.rules) LEASH_RETURN_IF_ERROR(AddRule(context.get(), rule));
   }
   LEASH_ASSIGN_OR_RETURN(const std::vector<sock_filter> compiled, Export(context.get()));
-  std::vector<sock_filter> program = Prologue();
+  std::vector<sock_filter> program = Prologue(profile);
   program.insert(program.end(), compiled.begin(), compiled.end());
   if (program.size() > BPF_MAXINSNS) return Failed(-E2BIG, "too many rules");
   return program;

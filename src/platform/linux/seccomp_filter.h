@@ -5,14 +5,14 @@
 
 #include <span>
 
-#include "core/plan.h"
-#include "platform/linux/seccomp_table.h"
-
 namespace leash::platform {
 
-inline SyscallProfile ProfileOf(const core::Plan& plan) {
-  return {.network_denied = plan.network_denied, .nested_allowed = plan.allow_nested};
-}
+struct SyscallProfile {
+  bool network_denied = true;
+  bool supervised = false;  // some calls wait for the supervisor: the filter must be installed with a listener
+  // SecurityConfig::allow_nested. Not together with the other: it needs namespaces, which need no supervisor.
+  bool nested_allowed = false;
+};
 
 // The program for a profile, as seccomp_compiler.h made it from the table. Lives forever.
 std::span<const sock_filter> SeccompFilter(const SyscallProfile& profile);

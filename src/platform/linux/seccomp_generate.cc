@@ -22,6 +22,9 @@ bool Print(const char* name, const leash::platform::SyscallProfile& profile) {
 int main() {
   const bool printed = Print("kWithoutNetwork", {.network_denied = true}) &&
                        Print("kWithNetwork", {.network_denied = false}) &&
+                       Print("kSupervisedWithoutNetwork", {.network_denied = true, .supervised = true}) &&
+                       Print("kSupervisedWithNetwork", {.network_denied = false, .supervised = true}) &&
+
                        Print("kNestedWithoutNetwork", {.network_denied = true, .nested_allowed = true}) &&
                        Print("kNestedWithNetwork", {.network_denied = false, .nested_allowed = true});
   return printed ? 0 : 1;

@@ -6,6 +6,7 @@
 #include <linux/fsverity.h>
 #include <linux/sched.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,24 +33,7 @@ constexpr ArgCondition NotZero(unsigned index) { return {ArgTest::kNotEqual, ind
 // socketpair(2) has no address and reaches nobody; but a datagram pair can be sent from to any path, so only the
 // connected kinds remain. Written as what is refused: every type but 1 and 5, by its low bits.
 constexpr std::uint64_t kTypeMask = 0xf;
-constexpr SyscallRule kSockets[] = {{"socket", EPERM}, {"bind", EPERM}, {"sendto", EPERM, NotZero(4)}};
-
-// A sandbox made inside brings its own loopback up: by a NETLINK_ROUTE socket (protocol 0), and by one of AF_INET to
-// learn the number of the interface. Neither leads anywhere from namespaces that have no network. Every family but 2
-// and 16, written as what is refused: by its bits.
-static_assert(AF_INET == 0x2 && AF_NETLINK == 0x10);
-constexpr std::uint64_t kFamilyMask = 0x3f;
-constexpr SyscallRule kSocketsButOwn[] = {
-    {"socket", EPERM, HasBits(0, 0x1)},
-    {"socket", EPERM, HasBits(0, 0x4)},
-    {"socket", EPERM, HasBits(0, 0x8)},
-    {"socket", EPERM, HasBits(0, 0x20)},
-    {"socket", EPERM, {ArgTest::kMaskedEqual, 0, kFamilyMask, 0}},
-    {"socket", EPERM, {ArgTest::kMaskedEqual, 0, kFamilyMask, AF_INET | AF_NETLINK}},
-    {"socket", EPERM, {ArgTest::kNotEqual, 2, 0, 0}},
-};
-
-constexpr SyscallRule kConnections[] = {
+constexpr SyscallRule kSockets[] = {
     {"socketpair", EPERM, {ArgTest::kNotEqual, 0, 0, AF_UNIX}},
     {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, 0}},
     {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_DGRAM}},
@@ -57,14 +41,56 @@ constexpr SyscallRule kConnections[] = {
     {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RDM}},
     {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, 0x8, 0x8}},
     {"socketpair", EPERM, {ArgTest::kMaskedEqual, 1, 0x6, 0x6}},
-    // A socket that was inherited as a standard stream stays the stream that it was.
+    {"sendto", EPERM, HasBits(3, MSG_FASTOPEN)},
+    {"sendmsg", EPERM, HasBits(2, MSG_FASTOPEN)},
+    {"sendmmsg", EPERM, HasBits(3, MSG_FASTOPEN)},
+};
+
+// A socket that was inherited as a standard stream stays the stream that it was.
+constexpr SyscallRule kNoSockets[] = {
+    {"socket", EPERM},
+    {"connect", EPERM},
+    {"bind", EPERM},
+    {"listen", EPERM},
+    {"accept", EPERM},
+    {"accept4", EPERM},
+    {"sendto", EPERM, NotZero(4)},
+};
+
+// A sandbox made inside brings its own loopback up: by a NETLINK_ROUTE socket (protocol 0), and by one of AF_INET to
+// learn the number of the interface. Neither leads anywhere from namespaces that have no network. Every family but 2
+// and 16, written as what is refused: by its bits.
+static_assert(AF_INET == 0x2 && AF_NETLINK == 0x10);
+constexpr std::uint64_t kFamilyMask = 0x3f;
+constexpr SyscallRule kLoopbackSockets[] = {
+    {"socket", EPERM, HasBits(0, 0x1)},
+    {"socket", EPERM, HasBits(0, 0x4)},
+    {"socket", EPERM, HasBits(0, 0x8)},
+    {"socket", EPERM, HasBits(0, 0x20)},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 0, kFamilyMask, 0}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 0, kFamilyMask, AF_INET | AF_NETLINK}},
+    {"socket", EPERM, {ArgTest::kNotEqual, 2, 0, 0}},
     {"connect", EPERM},
     {"listen", EPERM},
     {"accept", EPERM},
     {"accept4", EPERM},
-    {"sendto", EPERM, HasBits(3, MSG_FASTOPEN)},
-    {"sendmsg", EPERM, HasBits(2, MSG_FASTOPEN)},
-    {"sendmmsg", EPERM, HasBits(3, MSG_FASTOPEN)},
+};
+
+// With a supervisor, programs of one sandbox may talk to each other by unix sockets. Only of the connected types: for
+// those the kernel itself refuses or ignores a name in sendmsg(2), which stands in memory where no filter looks. Not
+// supervised, because harmless on such a socket: accept(2), which needs listen(2) first, and asking for names.
+constexpr SyscallRule kUnixSockets[] = {
+    {"socket", EPERM, {ArgTest::kNotEqual, 0, 0, AF_UNIX}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, 0}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_DGRAM}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RAW}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RDM}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, 0x8, 0x8}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, 0x6, 0x6}},
+    {"sendto", EPERM, NotZero(4)},
+    {"connect", kAskSupervisor},
+    {"bind", kAskSupervisor},
+    {"listen", kAskSupervisor},
 };
 
 // -- ways around this filter -----------------------------------------------------------------------------------------
@@ -174,6 +200,7 @@ constexpr SyscallRule kTerminal[] = {
 };
 
 constexpr std::uint64_t kTmpfile = 020000000;  // __O_TMPFILE, which creates without O_CREAT
+constexpr ArgCondition HasNone(unsigned index, std::uint64_t bits) { return {ArgTest::kMaskedEqual, index, bits, 0}; }
 constexpr SyscallRule kModes[] = {
     {"chmod", EPERM, HasBits(1, S_ISUID)},
     {"chmod", EPERM, HasBits(1, S_ISGID)},
@@ -198,6 +225,28 @@ constexpr SyscallRule kModes[] = {
     {"mknodat", EPERM, HasBits(2, S_ISUID)},
     {"mknodat", EPERM, HasBits(2, S_ISGID)},
 };
+
+// What Landlock has no right for. Modes with a set-ID bit are refused above and reach no supervisor; fchmodat2 stands
+// with the calls that libseccomp does not know.
+constexpr std::uint64_t kSetId = S_ISUID | S_ISGID;
+constexpr SyscallRule kMetadata[] = {
+    {"chmod", kAskSupervisor, HasNone(1, kSetId)},
+    {"fchmod", kAskSupervisor, HasNone(1, kSetId)},
+    {"fchmodat", kAskSupervisor, HasNone(2, kSetId)},
+    {"fchmodat2", kAskSupervisor, HasNone(2, kSetId)},
+    {"chown", kAskSupervisor},
+    {"lchown", kAskSupervisor},
+    {"fchown", kAskSupervisor},
+    {"fchownat", kAskSupervisor},
+    {"utime", kAskSupervisor},
+    {"utimes", kAskSupervisor},
+    {"futimesat", kAskSupervisor},
+    {"utimensat", kAskSupervisor},
+    {"inotify_add_watch", kAskSupervisor},
+};
+
+// The supervisor may look at a process's memory as a tracer may, which a process can refuse.
+constexpr SyscallRule kUndumpable[] = {{"prctl", EPERM, IntIs(0, PR_SET_DUMPABLE), IntIs(1, 0)}};
 
 // openat2 hides its mode behind a pointer: programs that try it fall back to openat.
 constexpr SyscallRule kHiddenModes[] = {{"openat2", ENOSYS}};
@@ -227,15 +276,18 @@ constexpr SyscallRule kExecution[] = {
 };
 
 constexpr SyscallGroup kTable[] = {
-    {"sockets", "no network: sockets of every family", kSockets, true, Nesting::kOnlyRefused},
+    {"socket addresses", "no network: no pair that can be pointed elsewhere, no address with a message", kSockets,
+     Scope::kNetworkDenied},
+    {"sockets", "no network: sockets of every family, and addresses on those that were inherited", kNoSockets,
+     Scope::kNetworkDeniedPlain},
     {"sockets", "no network: sockets of every family but AF_INET and NETLINK_ROUTE, which reach nothing",
-     kSocketsButOwn, true, Nesting::kOnlyAllowed},
-    {"connections", "no network: addresses on sockets that were inherited, and pairs that take an address",
-     kConnections, true},
+     kLoopbackSockets, Scope::kNetworkDeniedNested},
+    {"sockets", "no network; unix sockets lead to programs of the same sandbox, and where a grant says so",
+     kUnixSockets, Scope::kNetworkDeniedSupervised},
     {"asynchronous rings", "io_uring makes system calls that no filter sees", kRings},
-    {"namespaces", "a new user namespace gives capabilities and with them kernel surface", kNamespaces, false,
-     Nesting::kOnlyRefused},
-    {"mounts", "a changed mount tree is a path that Landlock did not judge", kMounts, false, Nesting::kOnlyRefused},
+    {"namespaces", "a new user namespace gives capabilities and with them kernel surface", kNamespaces,
+     Scope::kNotNested},
+    {"mounts", "a changed mount tree is a path that Landlock did not judge", kMounts, Scope::kNotNested},
     {"handles", "so is a handle, and what tells of the whole tree", kHandles},
     {"other processes", "memory, descriptors, limits and priorities of processes outside", kProcesses},
     {"membership mark", "descendants are found by a limit that they cannot change", kMark},
@@ -244,15 +296,38 @@ constexpr SyscallGroup kTable[] = {
     {"kernel surface", "administration, tracing and interfaces that programs do not need", kKernel},
     {"terminal injection", "typing into the terminal of whoever started leash", kTerminal},
     {"set-ID modes", "a set-user-ID file made inside would act outside", kModes},
+    {"metadata", "modes, owners, times and watches, which Landlock does not judge, follow the rules on paths",
+     kMetadata, Scope::kSupervised},
+    {"undumpable", "a process that cannot be looked at cannot be supervised", kUndumpable, Scope::kSupervised},
     {"hidden modes", "a file made with a mode that no filter sees", kHiddenModes},
     {"file attributes", "attributes change on files that Landlock only lets be read", kAttributes},
     {"inode flags", "the same by another call", kInodeFlags},
-    {"execution by descriptor", "running a file that has no path, or was never on a disk", kExecution, false,
-     Nesting::kOnlyRefused},
+    {"execution by descriptor", "running a file that has no path, or was never on a disk", kExecution,
+     Scope::kNotNested},
 };
 
 }  // namespace
 
 std::span<const SyscallGroup> SyscallTable() { return kTable; }
+
+bool AppliesTo(Scope scope, const SyscallProfile& profile) {
+  switch (scope) {
+    case Scope::kAlways:
+      return true;
+    case Scope::kNetworkDenied:
+      return profile.network_denied;
+    case Scope::kNetworkDeniedPlain:
+      return profile.network_denied && !profile.supervised && !profile.nested_allowed;
+    case Scope::kNetworkDeniedNested:
+      return profile.network_denied && profile.nested_allowed;
+    case Scope::kNetworkDeniedSupervised:
+      return profile.network_denied && profile.supervised;
+    case Scope::kSupervised:
+      return profile.supervised;
+    case Scope::kNotNested:
+      return !profile.nested_allowed;
+  }
+  return true;
+}
 
 }  // namespace leash::platform

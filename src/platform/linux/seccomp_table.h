@@ -10,6 +10,8 @@
 #include <span>
 #include <string_view>
 
+#include "platform/linux/seccomp_filter.h"
+
 namespace leash::platform {
 
 enum class ArgTest { kNone, kEqual, kNotEqual, kMaskedEqual };
@@ -23,6 +25,9 @@ struct ArgCondition {
   std::uint64_t value = 0;
 };
 
+// In place of an errno: the supervisor is asked, and makes the call on behalf or refuses it (supervisor.h).
+inline constexpr int kAskSupervisor = -1;
+
 // `errno_value` for the call when every condition holds.
 struct SyscallRule {
   std::string_view name;  // as libseccomp knows it; a name unknown on an architecture is a call it does not have
@@ -31,29 +36,28 @@ struct SyscallRule {
   ArgCondition second = {};
 };
 
-// What a filter is made for.
-struct SyscallProfile {
-  bool network_denied = true;
-  bool nested_allowed = false;  // SecurityConfig::allow_nested
+// Which filters a group is part of.
+enum class Scope {
+  kAlways,
+  kNetworkDenied,
+  kNetworkDeniedPlain,  // neither supervised nor nested
+  kNetworkDeniedSupervised,
+  kNetworkDeniedNested,
+  kSupervised,
+  kNotNested,
 };
 
-enum class Nesting { kEither, kOnlyRefused, kOnlyAllowed };
-
-// Rows that share a reason, and the profiles that they are for.
+// Rows that share a reason.
 struct SyscallGroup {
   std::string_view title;
   std::string_view why;
   std::span<const SyscallRule> rules;
-  bool only_without_network = false;
-  Nesting nesting = Nesting::kEither;
-
-  constexpr bool AppliesTo(const SyscallProfile& profile) const {
-    if (only_without_network && !profile.network_denied) return false;
-    return nesting == Nesting::kEither || (nesting == Nesting::kOnlyAllowed) == profile.nested_allowed;
-  }
+  Scope scope = Scope::kAlways;
 };
 
 std::span<const SyscallGroup> SyscallTable();
+
+bool AppliesTo(Scope scope, const SyscallProfile& profile);
 
 // The newest system call number that the table knows of (Linux 6.18: file_setattr). Numbers from 424 on are the same
 // on every architecture.

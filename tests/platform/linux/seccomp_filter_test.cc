@@ -20,8 +20,10 @@ namespace {
 
 class SeccompFilterTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    const auto program = SeccompFilter({true});
+  void SetUp() override { Use({.network_denied = true}); }
+
+  void Use(const SyscallProfile& profile) {
+    const auto program = SeccompFilter(profile);
     program_.assign(program.begin(), program.end());
   }
 
@@ -58,32 +60,70 @@ TEST_F(SeccompFilterTest, OrdinaryCallsPass) {
 }
 
 TEST_F(SeccompFilterTest, EveryRowOfTheTableIsHonoured) {
-  for (const SyscallGroup& group : SyscallTable()) {
-    for (const SyscallRule& rule : group.rules) {
-      const int number = Number(std::string(rule.name).c_str());
-      if (number < 0) continue;  // this architecture has no such call, or it is among the raw rules below
-      seccomp_data data = {};
-      data.nr = number;
-      data.arch = seccomp_arch_native();
-      for (const ArgCondition& condition : {rule.first, rule.second}) {
-        switch (condition.test) {
-          case ArgTest::kNone:
-            break;
-          case ArgTest::kEqual:
-            data.args[condition.index] = condition.value;
-            break;
-          case ArgTest::kNotEqual:
-            data.args[condition.index] = condition.value + 1;
-            break;
-          case ArgTest::kMaskedEqual:
-            data.args[condition.index] = condition.value | (~condition.mask & kHigh);
-            break;
+  for (const SyscallProfile& profile : {SyscallProfile{true, false}, SyscallProfile{false, false},
+                                        SyscallProfile{true, true}, SyscallProfile{false, true}}) {
+    Use(profile);
+    for (const SyscallGroup& group : SyscallTable()) {
+      if (!AppliesTo(group.scope, profile)) continue;
+      for (const SyscallRule& rule : group.rules) {
+        const int number = Number(std::string(rule.name).c_str());
+        if (number < 0) continue;  // this architecture has no such call, or it is among the raw rules below
+        seccomp_data data = {};
+        data.nr = number;
+        data.arch = seccomp_arch_native();
+        for (const ArgCondition& condition : {rule.first, rule.second}) {
+          switch (condition.test) {
+            case ArgTest::kNone:
+              break;
+            case ArgTest::kEqual:
+              data.args[condition.index] = condition.value;
+              break;
+            case ArgTest::kNotEqual:
+              data.args[condition.index] = condition.value + 1;
+              break;
+            case ArgTest::kMaskedEqual:
+              data.args[condition.index] = condition.value | (~condition.mask & kHigh);
+              break;
+          }
         }
+        const std::uint32_t action = rule.errno_value == kAskSupervisor
+                                         ? SECCOMP_RET_USER_NOTIF
+                                         : SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(rule.errno_value);
+        EXPECT_EQ(RunFilter(program_, data), action) << rule.name;
       }
-      EXPECT_EQ(RunFilter(program_, data), SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(rule.errno_value))
-          << rule.name;
     }
   }
+}
+
+TEST_F(SeccompFilterTest, WithASupervisorOnlyConnectedUnixSockets) {
+  Use({.network_denied = true, .supervised = true});
+  for (std::uint64_t family = 0; family < 64; ++family) {
+    for (std::uint64_t type = 0; type < 16; ++type) {
+      const bool connected = family == AF_UNIX && (type == SOCK_STREAM || type == SOCK_SEQPACKET);
+      EXPECT_EQ(Allowed("socket", {family, type, 0}), connected) << family << " " << type;
+      EXPECT_EQ(Allowed("socket", {family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0}), connected)
+          << family << " " << type;
+      EXPECT_TRUE(Refused("socket", {family | kHigh, type, 0}));
+    }
+  }
+  for (const char* name : {"connect", "bind", "listen"})
+    EXPECT_EQ(Action(Number(name)), SECCOMP_RET_USER_NOTIF) << name;
+  EXPECT_TRUE(Allowed("accept4"));
+  EXPECT_TRUE(Refused("sendto", {3, 0, 0, 0, 0x7fff0000, 16}));
+}
+
+TEST_F(SeccompFilterTest, WithASupervisorSetIdBitsAreStillRefusedHere) {
+  Use({.network_denied = true, .supervised = true});
+  for (const std::uint64_t mode : {0644ULL, 01777ULL, 0644ULL | kHigh}) {
+    EXPECT_EQ(Action(Number("fchmodat"), {3, 0x1000, mode}), SECCOMP_RET_USER_NOTIF);
+    EXPECT_EQ(Action(452, {3, 0x1000, mode, 0}), SECCOMP_RET_USER_NOTIF);
+  }
+  for (const std::uint64_t mode : {04644ULL, 02755ULL, 06777ULL, 04644ULL | kHigh}) {
+    EXPECT_TRUE(Refused("fchmodat", {3, 0x1000, mode}));
+    EXPECT_EQ(Action(452, {3, 0x1000, mode, 0}), SECCOMP_RET_ERRNO | EPERM);
+  }
+  EXPECT_TRUE(Refused("prctl", {4, 0}));
+  EXPECT_TRUE(Allowed("prctl", {4, 1}));
 }
 
 TEST_F(SeccompFilterTest, NoSocketOfAnyFamily) {

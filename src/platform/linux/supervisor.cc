@@ -1,0 +1,206 @@
+#include "platform/linux/supervisor.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "base/status.h"
+#include "platform/linux/supervisor_caller.h"
+#include "platform/linux/supervisor_metadata.h"
+#include "platform/linux/supervisor_notification.h"
+#include "platform/linux/supervisor_sockets.h"
+
+namespace leash::platform {
+namespace {
+
+constexpr std::size_t kStackSize = std::size_t{1} << 20;
+// How often a connect(2) to a full queue is tried again, and how many may wait for one.
+constexpr int kRetryMilliseconds = 10;
+constexpr std::size_t kMostWaiting = 64;
+
+using Listener = std::shared_ptr<base::UniqueFd>;
+
+struct WaitingCall {
+  Listener listener;
+  seccomp_notif notification;
+  UnixSockets::Waiting connect;
+};
+
+// What the thread does.
+class Service {
+ public:
+  explicit Service(const core::Plan& plan, base::UniqueFd socket_ruleset)
+      : plan_(plan), sockets_(plan, std::move(socket_ruleset)) {}
+
+  void Add(std::vector<base::UniqueFd> listeners) {
+    for (base::UniqueFd& listener : listeners)
+      listeners_.push_back(std::make_shared<base::UniqueFd>(std::move(listener)));
+  }
+
+  void Clear() {
+    waiting_.clear();
+    listeners_.clear();
+  }
+
+  // Waits for calls, or for `wake`, and answers at most one a listener: none crowds out another.
+  void Round(int wake) {
+    polled_.assign(1, {wake, POLLIN, 0});
+    for (const Listener& listener : listeners_) polled_.push_back({listener->get(), POLLIN, 0});
+    if (::poll(polled_.data(), polled_.size(), waiting_.empty() ? -1 : kRetryMilliseconds) < 0) return;
+    for (std::size_t i = 0; i < listeners_.size(); ++i) {
+      if ((polled_[i + 1].revents & POLLIN) != 0) Serve(listeners_[i]);
+    }
+    RetryWaiting();
+    for (std::size_t i = listeners_.size(); i > 0; --i) {
+      if ((polled_[i].revents & (POLLHUP | POLLERR)) == 0) continue;
+      listeners_.erase(listeners_.begin() + static_cast<std::ptrdiff_t>(i - 1));
+    }
+  }
+
+ private:
+  void Serve(const Listener& listener) {
+    if (!notification_.Receive(listener->get())) return;
+    Caller caller(listener->get(), notification_.value());
+    std::optional<UnixSockets::Waiting> waiting;
+    const Answer answer = Perform(caller, waiting);
+    if (waiting.has_value() && waiting_.size() < kMostWaiting) {
+      waiting_.push_back({listener, notification_.value(), *std::move(waiting)});
+      return;
+    }
+    Reply(listener->get(), notification_.value().id, answer);
+  }
+
+  Answer Perform(Caller& caller, std::optional<UnixSockets::Waiting>& waiting) {
+    switch (caller.Number()) {
+      case SYS_connect:
+        return sockets_.Connect(caller, waiting);
+      case SYS_bind:
+        return sockets_.Bind(caller);
+      case SYS_listen:
+        return sockets_.Listen(caller);
+      default:
+        return ChangeMetadata(plan_, caller);
+    }
+  }
+
+  void RetryWaiting() {
+    std::erase_if(waiting_, [&](const WaitingCall& call) {
+      if (!Caller(call.listener->get(), call.notification).Waits()) return true;
+      const Answer answer = UnixSockets::Retry(call.connect);
+      if (answer == -EAGAIN && absl::Now() < call.connect.until) return false;
+      Reply(call.listener->get(), call.notification.id, answer);
+      return true;
+    });
+  }
+
+  const core::Plan& plan_;
+  UnixSockets sockets_;
+  Notification notification_;
+  std::vector<Listener> listeners_;
+  std::vector<WaitingCall> waiting_;
+  std::vector<pollfd> polled_;
+};
+
+}  // namespace
+
+struct Supervisor::State {
+  State(const core::Plan& of, base::UniqueFd socket_ruleset)
+      : plan(of), service(plan, std::move(socket_ruleset)), wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+  const core::Plan plan;
+  Service service;  // the thread's
+  const base::UniqueFd wake;
+  std::mutex mutex;
+  std::condition_variable ended_changed;
+  std::vector<base::UniqueFd> incoming;  // guarded by mutex, as what follows
+  bool running = false;
+  bool stop = false;
+  bool ended = false;
+  pthread_t thread = {};
+
+  void Wake() const { (void)::eventfd_write(wake.get(), 1); }
+
+  bool TakeIncoming() {
+    eventfd_t ignored;
+    (void)::eventfd_read(wake.get(), &ignored);
+    const std::lock_guard lock(mutex);
+    service.Add(std::exchange(incoming, {}));
+    return !stop;
+  }
+
+  static void* Run(void* argument) {
+    const std::unique_ptr<std::shared_ptr<State>> self(static_cast<std::shared_ptr<State>*>(argument));
+    State& state = **self;
+    const bool dropped = DropThreadCapabilities();
+    while (state.TakeIncoming() && dropped) state.service.Round(state.wake.get());
+    const std::lock_guard lock(state.mutex);
+    state.incoming.clear();  // what nobody serves any more fails, rather than waiting
+    state.service.Clear();
+    state.ended = true;
+    state.ended_changed.notify_one();
+    return nullptr;
+  }
+};
+
+Supervisor::Supervisor(const core::Plan& plan, base::UniqueFd socket_ruleset)
+    : state_(std::make_shared<State>(plan, std::move(socket_ruleset))) {}
+
+absl::Status Supervisor::Start() {
+  const std::lock_guard lock(state_->mutex);
+  if (state_->running) return absl::OkStatus();
+  if (!state_->wake) return base::ErrnoError(ErrorCode::kNotEnforced, errno, "cannot start the supervisor");
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackSize);
+  // The host's signals are the host's: none is delivered there.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  auto self = std::make_unique<std::shared_ptr<State>>(state_);
+  const int error = ::pthread_create(&state_->thread, &attributes, &State::Run, self.get());
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+  if (error != 0) return base::ErrnoError(ErrorCode::kNotEnforced, error, "cannot start the supervisor");
+  (void)self.release();  // the thread's
+  state_->running = true;
+  return absl::OkStatus();
+}
+
+void Supervisor::Serve(base::UniqueFd listener) {
+  SetSyncWakeUp(listener.get());
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->ended) return;
+    state_->incoming.push_back(std::move(listener));
+  }
+  state_->Wake();
+}
+
+Supervisor::~Supervisor() {
+  std::unique_lock lock(state_->mutex);
+  if (!state_->running) return;
+  state_->stop = true;
+  state_->Wake();
+  const bool ended = state_->ended_changed.wait_for(lock, std::chrono::seconds(1), [&] { return state_->ended; });
+  lock.unlock();
+  if (ended) {
+    ::pthread_join(state_->thread, nullptr);
+  } else {
+    ::pthread_detach(state_->thread);
+  }
+}
+
+}  // namespace leash::platform
