@@ -53,8 +53,7 @@ inline void SetDefaultAction(int signal) {
   Sys(SYS_rt_sigaction, signal, &action, 0, 8);
 }
 
-// Lets the other side do something (BorrowedStart, ListenerTaker). A parent that was killed lets it wait until that
-// kills it too.
+// Lets the other side do something (BorrowedStart). A parent that was killed lets it wait until that kills it too.
 inline void StopForParent(std::uint32_t* word) {
   SetBorrowedState(word, kStopped);
   WaitWhile(word, kStopped);

@@ -4,7 +4,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "base/log.h"
 #include "base/path_fd.h"
@@ -137,9 +139,11 @@ absl::StatusOr<base::UniqueFd> MakeRuleset(const LandlockFeatures& features,
 absl::StatusOr<base::UniqueFd> MakeSocketRuleset(const std::vector<core::SubtreeGrant>& grants) {
   RulesetAttr attr;
   attr.handled_access_fs = kFsMakeSock;
-  return RulesetOf(attr, grants, [](const core::SubtreeGrant& grant, bool is_directory) {
-    return is_directory && Includes(grant.access, Access::kReadWrite) ? kFsMakeSock : 0;
-  });
+  std::vector<core::SubtreeGrant> writable;  // few of many: the others need not be opened for this
+  std::copy_if(grants.begin(), grants.end(), std::back_inserter(writable),
+               [](const core::SubtreeGrant& grant) { return Includes(grant.access, Access::kReadWrite); });
+  return RulesetOf(attr, writable,
+                   [](const core::SubtreeGrant&, bool is_directory) { return is_directory ? kFsMakeSock : 0; });
 }
 
 absl::Status AddDeviceRule(const LandlockFeatures& features, int ruleset, int node, const std::string& path) {

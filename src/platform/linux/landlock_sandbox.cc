@@ -31,7 +31,6 @@
 #include "platform/linux/membership.h"
 #include "platform/linux/seccomp_filter.h"
 #include "platform/linux/supervisor.h"
-#include "platform/linux/supervisor_listener.h"
 #include "platform/linux/supervisor_support.h"
 #include "platform/linux/terminal.h"
 
@@ -109,19 +108,10 @@ void OnLastingThread(const std::function<void()>& task) {
   base::EventLoop::Shared().RunSync(task);
 }
 
-absl::StatusOr<BorrowedChild> Clone(LaunchOrder& order, Supervisor* supervisor) {
-  if (supervisor == nullptr) return CloneBorrowed(&RunLaunchChild, &order, SIGCHLD);
-  ListenerTaker taker;
-  LEASH_RETURN_IF_ERROR(taker.Start(order, *supervisor));
-  absl::StatusOr<BorrowedChild> child = CloneBorrowed(&RunLaunchChild, &order, SIGCHLD);
-  taker.Finish();
-  return child;
-}
-
 // Starts the child and returns once it has executed its program or failed.
-absl::StatusOr<BorrowedChild> Launch(LaunchOrder& order, Supervisor* supervisor) {
+absl::StatusOr<BorrowedChild> Launch(LaunchOrder& order) {
   order.parent = ::getpid();
-  LEASH_ASSIGN_OR_RETURN(BorrowedChild child, Clone(order, supervisor));
+  LEASH_ASSIGN_OR_RETURN(BorrowedChild child, CloneBorrowed(&RunLaunchChild, &order, SIGCHLD));
   if (order.failed_stage == LaunchStage::kNone) return child;
   siginfo_t info;
   while (::waitid(P_PIDFD, static_cast<id_t>(child.pidfd.get()), &info, WEXITED) != 0 && errno == EINTR) {
@@ -218,6 +208,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
     }
     order.control_groups = limits_->EntryDescriptors();
     order.ruleset = ruleset_.get();
+    if (supervisor_ != nullptr) order.supervisor = supervisor_->Socket();
     order.restrict_flags = plan_.report_violations ? features_.report_flags : features_.quiet_flags;
     order.filter = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
     for (const LimitValue& limit : limits) order.limits[order.limit_count++] = limit;
@@ -227,7 +218,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
     order.sockets_refused = plan_.network_denied;
 
     absl::StatusOr<BorrowedChild> started = base::Error(ErrorCode::kSpawnFailed, "the command was not started");
-    OnLastingThread([&] { started = Launch(order, supervisor_.get()); });
+    OnLastingThread([&] { started = Launch(order); });
     if (!started.ok()) return started.status();
     if (audit_ != nullptr) {  // what SelfTest() was refused by Landlock
       audit_->AddCommand(started->pid, (order.canary != nullptr ? 1U : 0U) + (order.signals_scoped ? 1U : 0U));

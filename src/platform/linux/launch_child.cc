@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include <cerrno>
 
@@ -37,22 +38,38 @@ void TakeTerminal(LaunchOrder* order) {
   }
 }
 
-// The listener of a supervised filter goes to the parent and is closed here: a command that held it could answer its
-// own calls. Not interruptible but by SIGKILL once the supervisor has read it: a call would else be made twice.
+// One descriptor over a socket (unix(7), SCM_RIGHTS).
+long SendDescriptor(int socket, int descriptor) {
+  char byte = 0;
+  iovec body = {&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  for (char& each : control) each = 0;
+  msghdr header = {};
+  header.msg_iov = &body;
+  header.msg_iovlen = 1;
+  header.msg_control = &control[0];
+  header.msg_controllen = sizeof(control);
+  auto* rights = reinterpret_cast<cmsghdr*>(&control[0]);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof(int));
+  *reinterpret_cast<int*>(CMSG_DATA(rights)) = descriptor;
+  return Sys(SYS_sendmsg, socket, &header, MSG_NOSIGNAL);
+}
+
+// The listener of a supervised filter goes to the supervisor, and is closed here with all other descriptors: a command
+// that held it could answer its own calls. Not interruptible but by SIGKILL once the supervisor has read it: a call
+// would else be made twice.
 void InstallFilter(LaunchOrder* order) {
   const auto install = [&](unsigned flags) {
     return Must(order, LaunchStage::kSeccomp, Sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &order->filter));
   };
-  if (order->stop == nullptr) {
+  if (order->supervisor < 0) {
     install(0);
     return;
   }
   const long listener = install(SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
-  order->listener = static_cast<int>(listener);
-  order->child = static_cast<pid_t>(Sys(SYS_getpid));
-  StopForParent(order->stop);
-  if (order->listener != -1) Fail(order, LaunchStage::kSupervisor, 0);
-  Sys(SYS_close, listener);
+  Must(order, LaunchStage::kSupervisor, SendDescriptor(order->supervisor, static_cast<int>(listener)));
 }
 
 // The confinement proves itself: each of these must be refused, with the reason that our rules give.
@@ -65,7 +82,7 @@ void SelfTest(LaunchOrder* order) {
   if (order->sockets_refused) must_fail(Sys(SYS_socket, AF_INET6, SOCK_STREAM, 0), EPERM);
   if (order->canary != nullptr) must_fail(Sys(SYS_openat, AT_FDCWD, order->canary, O_RDONLY | O_CLOEXEC), EACCES);
   // The mode that it has: should this be let through, nothing is changed.
-  if (order->stop != nullptr && order->canary != nullptr) {
+  if (order->supervisor >= 0 && order->canary != nullptr) {
     must_fail(Sys(SYS_fchmodat, AT_FDCWD, order->canary, 0700), EPERM);
   }
   if (order->signals_scoped) must_fail(Sys(SYS_kill, order->parent, 0), EPERM);
@@ -101,8 +118,8 @@ int RunLaunchChild(void* argument) {
   Must(order, LaunchStage::kCapabilities, DropAllCapabilities());
   Must(order, LaunchStage::kNoNewPrivs, Sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
   Must(order, LaunchStage::kLandlock, Sys(landlock::kSysRestrictSelf, order->ruleset, order->restrict_flags));
-  Must(order, LaunchStage::kCloseDescriptors, Sys(SYS_close_range, 3U, ~0U, 0U));
   InstallFilter(order);
+  Must(order, LaunchStage::kCloseDescriptors, Sys(SYS_close_range, 3U, ~0U, 0U));
   SelfTest(order);
 
   Fail(order, LaunchStage::kExec, Sys(SYS_execve, order->program, order->argv, order->environment));

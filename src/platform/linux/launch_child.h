@@ -24,9 +24,9 @@ enum class LaunchStage : int {
   kCapabilities,
   kNoNewPrivs,
   kLandlock,
-  kCloseDescriptors,
   kSeccomp,
   kSupervisor,
+  kCloseDescriptors,
   kSelfTest,
   kExec,
 };
@@ -53,9 +53,8 @@ struct LaunchOrder {
   int ruleset = -1;
   std::uint32_t restrict_flags = 0;
   sock_fprog filter = {};
-  // Where somebody waits (ListenerTaker): the child then installs `filter` with a listener, and stops there for that
-  // to be taken. Null: no supervisor.
-  std::uint32_t* stop = nullptr;
+  // Where the listener of the filter is sent: see Supervisor::Socket. -1: no supervisor, and no listener.
+  int supervisor = -1;
   std::array<LimitValue, 8> limits = {};
   std::size_t limit_count = 0;
   bool new_session = true;
@@ -68,8 +67,6 @@ struct LaunchOrder {
   bool sockets_refused = false;
 
   // Answers, written by the child into its parent's memory.
-  pid_t child = 0;    // its process id, when it has stopped
-  int listener = -1;  // the listener's number there; who takes it sets this to -1
   LaunchStage failed_stage = LaunchStage::kNone;
   int failed_errno = 0;
 };

@@ -3,13 +3,15 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -44,10 +46,7 @@ class Service {
   explicit Service(const core::Plan& plan, base::UniqueFd socket_ruleset)
       : plan_(plan), sockets_(plan, std::move(socket_ruleset)) {}
 
-  void Add(std::vector<base::UniqueFd> listeners) {
-    for (base::UniqueFd& listener : listeners)
-      listeners_.push_back(std::make_shared<base::UniqueFd>(std::move(listener)));
-  }
+  void Add(base::UniqueFd listener) { listeners_.push_back(std::make_shared<base::UniqueFd>(std::move(listener))); }
 
   void Clear() {
     waiting_.clear();
@@ -116,38 +115,64 @@ class Service {
 }  // namespace
 
 struct Supervisor::State {
-  State(const core::Plan& of, base::UniqueFd socket_ruleset)
-      : plan(of), service(plan, std::move(socket_ruleset)), wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  State(const core::Plan& of, base::UniqueFd socket_ruleset) : plan(of), service(plan, std::move(socket_ruleset)) {
+    int pair[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return;
+    inside.reset(pair[0]);
+    outside.reset(pair[1]);
+  }
 
   const core::Plan plan;
-  Service service;  // the thread's
-  const base::UniqueFd wake;
+  Service service;         // the thread's
+  base::UniqueFd inside;   // the thread's
+  base::UniqueFd outside;  // for commands, and to wake the thread
   std::mutex mutex;
   std::condition_variable ended_changed;
-  std::vector<base::UniqueFd> incoming;  // guarded by mutex, as what follows
-  bool running = false;
+  bool running = false;  // guarded by mutex, as what follows
   bool stop = false;
   bool ended = false;
   pthread_t thread = {};
 
-  void Wake() const { (void)::eventfd_write(wake.get(), 1); }
+  // A message without a descriptor.
+  void Wake() const { (void)::send(outside.get(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT); }
 
-  bool TakeIncoming() {
-    eventfd_t ignored;
-    (void)::eventfd_read(wake.get(), &ignored);
+  void TakeListeners() {
+    while (true) {
+      char byte;
+      iovec body = {&byte, 1};
+      alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+      msghdr header = {};
+      header.msg_iov = &body;
+      header.msg_iovlen = 1;
+      header.msg_control = control;
+      header.msg_controllen = sizeof(control);
+      if (::recvmsg(inside.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0) return;
+      const cmsghdr* rights = CMSG_FIRSTHDR(&header);
+      if (rights == nullptr || rights->cmsg_type != SCM_RIGHTS) continue;
+      int descriptor = -1;
+      std::memcpy(&descriptor, CMSG_DATA(rights), sizeof(descriptor));
+      SetSyncWakeUp(descriptor);
+      service.Add(base::UniqueFd(descriptor));
+    }
+  }
+
+  bool Stopped() {
     const std::lock_guard lock(mutex);
-    service.Add(std::exchange(incoming, {}));
-    return !stop;
+    return stop;
   }
 
   static void* Run(void* argument) {
     const std::unique_ptr<std::shared_ptr<State>> self(static_cast<std::shared_ptr<State>*>(argument));
     State& state = **self;
     const bool dropped = DropThreadCapabilities();
-    while (state.TakeIncoming() && dropped) state.service.Round(state.wake.get());
-    const std::lock_guard lock(state.mutex);
-    state.incoming.clear();  // what nobody serves any more fails, rather than waiting
+    while (dropped && !state.Stopped()) {
+      state.service.Round(state.inside.get());
+      state.TakeListeners();
+    }
+    // What nobody serves any more fails, rather than waiting: calls, and commands that start.
     state.service.Clear();
+    state.inside.reset();
+    const std::lock_guard lock(state.mutex);
     state.ended = true;
     state.ended_changed.notify_one();
     return nullptr;
@@ -157,10 +182,12 @@ struct Supervisor::State {
 Supervisor::Supervisor(const core::Plan& plan, base::UniqueFd socket_ruleset)
     : state_(std::make_shared<State>(plan, std::move(socket_ruleset))) {}
 
+int Supervisor::Socket() const { return state_->outside.get(); }
+
 absl::Status Supervisor::Start() {
   const std::lock_guard lock(state_->mutex);
   if (state_->running) return absl::OkStatus();
-  if (!state_->wake) return base::ErrnoError(ErrorCode::kNotEnforced, errno, "cannot start the supervisor");
+  if (!state_->outside) return base::ErrnoError(ErrorCode::kNotEnforced, errno, "cannot start the supervisor");
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStackSize);
@@ -177,16 +204,6 @@ absl::Status Supervisor::Start() {
   (void)self.release();  // the thread's
   state_->running = true;
   return absl::OkStatus();
-}
-
-void Supervisor::Serve(base::UniqueFd listener) {
-  SetSyncWakeUp(listener.get());
-  {
-    const std::lock_guard lock(state_->mutex);
-    if (state_->ended) return;
-    state_->incoming.push_back(std::move(listener));
-  }
-  state_->Wake();
 }
 
 Supervisor::~Supervisor() {

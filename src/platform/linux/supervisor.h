@@ -34,8 +34,9 @@ class Supervisor {
 
   // Starts the thread, if it does not run yet.
   absl::Status Start();
-  // Serves the filter behind `listener` until the last process under it has ended.
-  void Serve(base::UniqueFd listener);
+  // Takes the listener of a command's filter (unix(7), SCM_RIGHTS; one a message), and serves it until the last process
+  // under the filter has ended. Calls that are made before it is taken wait. Open as long as this object.
+  int Socket() const;
 
  private:
   struct State;

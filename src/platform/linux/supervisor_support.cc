@@ -14,8 +14,9 @@
 
 #include <array>
 #include <cerrno>
+#include <future>
 #include <string_view>
-#include <thread>
+#include <utility>
 
 #include "base/status.h"
 #include "base/unique_fd.h"
@@ -93,23 +94,30 @@ std::string Try() {
   return failed.empty() && order.answer != kAnswer ? "the call was not answered" : failed;
 }
 
-}  // namespace
-
-SupervisorSupport TrySupervisor() {
-  SupervisorSupport support;
+std::future<SupervisorSupport> BeginTryingSupervisor() {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread([&] { support.why_not = Try(); }).join();
+  auto result = std::async(std::launch::async, [] {
+    std::string why_not = Try();
+    return SupervisorSupport{why_not.empty(), std::move(why_not)};
+  });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  support.available = support.why_not.empty();
-  return support;
+  return result;
 }
 
-const SupervisorSupport& SupervisorSupportOfProcess() {
-  static const SupervisorSupport* const support = new SupervisorSupport(TrySupervisor());
+std::shared_future<SupervisorSupport>& SupportOfProcess() {
+  static auto* const support = new std::shared_future<SupervisorSupport>(BeginTryingSupervisor());
   return *support;
 }
+
+}  // namespace
+
+SupervisorSupport TrySupervisor() { return BeginTryingSupervisor().get(); }
+
+void BeginTryingSupervisorOfProcess() { SupportOfProcess(); }
+
+const SupervisorSupport& SupervisorSupportOfProcess() { return SupportOfProcess().get(); }
 
 }  // namespace leash::platform

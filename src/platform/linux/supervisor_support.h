@@ -16,7 +16,8 @@ struct SupervisorSupport {
 // tracing, or where another sandbox refuses one of these calls. About 200 microseconds.
 SupervisorSupport TrySupervisor();
 
-// The same, tried once a process.
+// The same, tried once a process. It may be begun before it is asked for, while the caller does something else.
+void BeginTryingSupervisorOfProcess();
 const SupervisorSupport& SupervisorSupportOfProcess();
 
 }  // namespace leash::platform
