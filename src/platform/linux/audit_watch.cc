@@ -27,7 +27,8 @@
 namespace leash::platform {
 namespace {
 
-constexpr char kWhat[] = "files and processes that Landlock refuses";
+// What nobody but the kernel tells of: calls by name are seen by the observer too.
+constexpr char kWhat[] = "signals to other processes, and files that Landlock refuses otherwise than by name";
 
 // The message with the program's name comes when its system call ends, at once; or never, by the administrator's rules.
 constexpr absl::Duration kNamePatience = absl::Milliseconds(100);

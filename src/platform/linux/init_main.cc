@@ -129,10 +129,9 @@ class Init {
     const long entered = EnterNamespaces();
     Message message;
     if (!Receive(wire::kControl, message) || message.request.kind != RequestKind::kSetUp || message.fd_count < 1) End();
-    // Commands enter by themselves. This process stays outside: it is not to be killed for what they take.
-    for (int i = 1; i < message.fd_count && i <= kMostControlGroups; ++i) control_groups_[i - 1] = message.fds[i];
     const Arena arena(message.fds[0], message.request.arena_size);  // its filter is used to the end
     Sys(SYS_close, message.fds[0]);
+    KeepDescriptors(message, arena);
     SetUpSandbox(entered, arena);
     Sys(SYS_umask, umask);
     pollfd entries[3] = {{wire::kControl, POLLIN, 0}, {wire::kHost, POLLIN, 0}, {signals_, POLLIN, 0}};
@@ -152,6 +151,15 @@ class Init {
     SetSignalMask(~std::uint64_t{0});
     const std::uint64_t ended = std::uint64_t{1} << (SIGCHLD - 1);
     signals_ = static_cast<int>(Sys(SYS_signalfd4, -1, &ended, 8, O_CLOEXEC | O_NONBLOCK));
+  }
+
+  // Commands enter control groups by themselves. This process stays outside: it is not to be killed for what they take.
+  void KeepDescriptors(const Message& message, const Arena& arena) {
+    int end = message.fd_count;
+    if (arena.ok() && end > 1 && reinterpret_cast<const wire::SetUpOrder*>(arena.base())->observed) {
+      observer_ = message.fds[--end];
+    }
+    for (int i = 1; i < end && i <= kMostControlGroups; ++i) control_groups_[i - 1] = message.fds[i];
   }
 
   void SetUpSandbox(long entered, const Arena& arena) {
@@ -255,6 +263,7 @@ class Init {
     order.current_dir_path = arena.at(spawn->current_dir);
     for (std::size_t i = 0; i < order.control_groups.size(); ++i) order.control_groups[i] = control_groups_[i];
     order.ruleset = ruleset_;
+    order.supervisor = observer_;
     order.restrict_flags = order_->restrict_flags;
     order.filter.len = static_cast<unsigned short>(order_->filter_length);
     order.filter.filter = reinterpret_cast<sock_filter*>(const_cast<char*>(arena_ + order_->filter));
@@ -324,6 +333,7 @@ class Init {
 
   static constexpr int kMostControlGroups = 2;
   int control_groups_[kMostControlGroups] = {-1, -1};
+  int observer_ = -1;
   int signals_ = -1;
   int ruleset_ = -1;
   const wire::SetUpOrder* order_ = nullptr;

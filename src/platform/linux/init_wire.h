@@ -79,6 +79,7 @@ struct SetUpOrder {
   bool masks;  // some step is a mask
   bool sockets_refused;
   bool keep_session;  // commands stay in leash's session
+  bool observed;      // the last descriptor is the socket for their filters' listeners
 };
 
 // The kernel's own struct termios, as ioctl(TCSETS) takes it (asm-generic/termbits.h); libc's is another.

@@ -172,7 +172,9 @@ class LandlockSandbox final : public core::PreparedSandbox {
         start_dir_(std::move(start_dir)),
         supervisor_(std::move(supervisor)),
         held_by_(std::move(held_by)),
-        filter_(SeccompFilter({.network_denied = plan_.network_denied, .supervised = supervisor_ != nullptr})) {}
+        filter_(SeccompFilter({.network_denied = plan_.network_denied,
+                               .supervised = supervisor_ != nullptr,
+                               .reported = plan_.report_violations && supervisor_ != nullptr})) {}
 
   absl::StatusOr<std::unique_ptr<core::Process>> Spawn(const core::SpawnRequest& request) override {
     const Mark mark = Mark::OfCommand(id_, next_number_.fetch_add(1, std::memory_order_relaxed));
@@ -282,7 +284,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(const core::Plan& plan, std::uint64_t id,
                                                                               const std::string& canary,
                                                                               std::shared_ptr<HeldLimits> limits,
-                                                                              std::shared_ptr<AuditWatch> audit,
+                                                                              ReportSources report,
                                                                               std::string why_no_namespaces) {
   LEASH_RETURN_IF_ERROR(CheckDescendantsAreSeen());
   const LandlockFeatures features = DetectLandlock();
@@ -294,12 +296,18 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
   std::unique_ptr<Supervisor> supervisor;
   if (support.available) {
     LEASH_ASSIGN_OR_RETURN(base::UniqueFd socket_ruleset, MakeSocketRuleset(grants));
-    supervisor = std::make_unique<Supervisor>(plan, std::move(socket_ruleset));
+    std::optional<Observation> observation;
+    if (report.sink != nullptr) {
+      observation = {report.sink, SeccompFilter({.network_denied = plan.network_denied, .supervised = true}), false,
+                     report.audit != nullptr};
+    }
+    supervisor = std::make_unique<Supervisor>(plan, std::move(socket_ruleset), observation);
   } else {
     base::Log(base::LogLevel::kInfo, "no supervisor: {}", support.why_not);
+    if (report.sink != nullptr) report.sink->NotSeen(NotObserved(support));
   }
   core::HeldBy held_by{false, support.available, std::move(why_no_namespaces), support.why_not};
-  return std::make_unique<LandlockSandbox>(plan, id, canary, features, std::move(limits), std::move(audit),
+  return std::make_unique<LandlockSandbox>(plan, id, canary, features, std::move(limits), std::move(report.audit),
                                            std::move(ruleset), std::move(start_dir), std::move(supervisor),
                                            std::move(held_by));
 }

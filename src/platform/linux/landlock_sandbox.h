@@ -9,16 +9,16 @@
 #include "absl/status/statusor.h"
 #include "core/backend.h"
 #include "core/plan.h"
-#include "platform/linux/audit_watch.h"
 #include "platform/linux/limits.h"
+#include "platform/linux/report_sources.h"
 
 namespace leash::platform {
 
-// See Backend::Prepare. `audit` may be null; `why_no_namespaces` is for Sandbox::Isolation().
+// See Backend::Prepare; `why_no_namespaces` is for Sandbox::Isolation().
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(const core::Plan& plan, std::uint64_t id,
                                                                               const std::string& canary,
                                                                               std::shared_ptr<HeldLimits> limits,
-                                                                              std::shared_ptr<AuditWatch> audit,
+                                                                              ReportSources report,
                                                                               std::string why_no_namespaces);
 
 }  // namespace leash::platform

@@ -30,10 +30,6 @@ struct InitGroundwork final : core::Groundwork {
   absl::StatusOr<std::unique_ptr<InitProcess>> init;
 };
 
-constexpr char kMissingPaths[] =
-    "closed paths that a program looked for: with namespaces they do not exist, and what is read-only is so for "
-    "everyone";
-
 absl::Status CheckNesting(bool namespaces) {
   if (!namespaces) {
     return base::Error(ErrorCode::kNotEnforced, "sandboxes inside a sandbox need namespaces, which are turned off");
@@ -78,23 +74,16 @@ class LinuxBackend final : public core::Backend {
                                                                  std::shared_ptr<core::ViolationSink> sink) override {
     LEASH_ASSIGN_OR_RETURN(std::shared_ptr<HeldLimits> limits, HeldLimits::Make(plan, id));
     if (plan.allow_nested) LEASH_RETURN_IF_ERROR(CheckNesting(groundwork != nullptr));
-    std::shared_ptr<AuditWatch> audit;
-    if (sink != nullptr) {
-      audit = AuditWatch::Open(sink);
-      sink->NotSeen("system calls that are refused");
-    }
+    ReportSources report = {sink, sink == nullptr ? nullptr : AuditWatch::Open(sink)};
     if (groundwork == nullptr) {
-      return PrepareLandlockSandbox(plan, id, canary, std::move(limits), std::move(audit), "switched off");
+      return PrepareLandlockSandbox(plan, id, canary, std::move(limits), std::move(report), "switched off");
     }
     absl::StatusOr<std::unique_ptr<InitProcess>>& init = static_cast<InitGroundwork&>(*groundwork).init;
     bool refused = true;
     absl::Status reason = init.ok() ? (*init)->WaitUntilStarted() : init.status();
     if (reason.ok()) {
-      auto sandbox = PrepareNamespaceSandbox(plan, id, limits, audit, *std::move(init), refused);
-      if (sandbox.ok()) {
-        if (sink != nullptr) sink->NotSeen(kMissingPaths);
-        return sandbox;
-      }
+      auto sandbox = PrepareNamespaceSandbox(plan, id, limits, report, *std::move(init), refused);
+      if (sandbox.ok()) return sandbox;
       reason = sandbox.status();
     }
     // What is wrong with the plan is wrong without namespaces too.
@@ -107,7 +96,8 @@ class LinuxBackend final : public core::Backend {
                       std::string(reason.message())));
     }
     base::Log(base::LogLevel::kInfo, "no namespaces: {}", std::string(reason.message()));
-    return PrepareLandlockSandbox(plan, id, canary, std::move(limits), std::move(audit), std::string(reason.message()));
+    return PrepareLandlockSandbox(plan, id, canary, std::move(limits), std::move(report),
+                                  std::string(reason.message()));
   }
 
   absl::Status KillLeftovers(std::uint64_t id) override {

@@ -24,6 +24,8 @@
 #include "platform/linux/membership.h"
 #include "platform/linux/mount_plan.h"
 #include "platform/linux/seccomp_filter.h"
+#include "platform/linux/supervisor.h"
+#include "platform/linux/supervisor_support.h"
 #include "platform/linux/terminal.h"
 
 namespace leash::platform {
@@ -112,12 +114,13 @@ constexpr std::uint64_t kSelfTests = 1;
 class NamespaceSandbox final : public core::PreparedSandbox {
  public:
   NamespaceSandbox(std::string start_dir, std::uint64_t id, std::shared_ptr<HeldLimits> limits,
-                   std::shared_ptr<AuditWatch> audit, std::unique_ptr<InitProcess> init,
-                   std::vector<std::string> unguarded)
+                   std::shared_ptr<AuditWatch> audit, std::unique_ptr<Supervisor> observer,
+                   std::unique_ptr<InitProcess> init, std::vector<std::string> unguarded)
       : start_dir_(std::move(start_dir)),
         id_(id),
         limits_(std::move(limits)),
         audit_(std::move(audit)),
+        observer_(std::move(observer)),
         init_(std::move(init)),
         unguarded_(std::move(unguarded)) {}
 
@@ -177,12 +180,29 @@ class NamespaceSandbox final : public core::PreparedSandbox {
   const std::uint64_t id_;
   const std::shared_ptr<HeldLimits> limits_;
   const std::shared_ptr<AuditWatch> audit_;
-  const std::shared_ptr<InitProcess> init_;  // ends before the limits do
+  const std::unique_ptr<Supervisor> observer_;  // null: nobody asked for a report, or it cannot work here
+  const std::shared_ptr<InitProcess> init_;     // ends before the limits do
   const std::vector<std::string> unguarded_;
   std::atomic<std::uint64_t> next_number_ = 0;
 };
 
-void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const MountPlan& mounts, ArenaBuilder& arena) {
+// Makes no call on behalf: what programs may do in namespaces, they do by themselves.
+absl::StatusOr<std::unique_ptr<Supervisor>> MakeObserver(const core::Plan& plan, const ReportSources& report) {
+  if (report.sink == nullptr) return nullptr;
+  const SupervisorSupport& support = SupervisorSupportOfProcess();
+  if (!support.available) {
+    report.sink->NotSeen(NotObserved(support));
+    return nullptr;
+  }
+  const auto filter = SeccompFilter({.network_denied = plan.network_denied, .nested_allowed = plan.allow_nested});
+  auto observer = std::make_unique<Supervisor>(plan, base::UniqueFd(),
+                                               Observation{report.sink, filter, true, report.audit != nullptr});
+  LEASH_RETURN_IF_ERROR(observer->Start());
+  return observer;
+}
+
+void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const MountPlan& mounts, bool observed,
+               ArenaBuilder& arena) {
   wire::SetUpOrder order = {};
   order.landlock_fs = features.fs;
   order.landlock_net = features.net;
@@ -191,6 +211,7 @@ void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const M
   order.restrict_flags = plan.report_violations ? features.report_flags : features.quiet_flags;
   order.sockets_refused = plan.network_denied;
   order.keep_session = plan.keep_terminal;
+  order.observed = observed;
   if (mounts.own_root) {
     order.root_options =
         arena.Add(plan.limits.memory_bytes.has_value() ? fmt::format("mode=0755,size={}", *plan.limits.memory_bytes)
@@ -214,7 +235,7 @@ void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const M
   order.step_count = static_cast<std::uint32_t>(steps.size());
   order.steps = arena.AddArray(std::span<const wire::MountStep>(steps));
   const std::span<const sock_filter> filter =
-      SeccompFilter({.network_denied = plan.network_denied, .nested_allowed = plan.allow_nested});
+      SeccompFilter({.network_denied = plan.network_denied, .nested_allowed = plan.allow_nested, .reported = observed});
   order.filter = arena.AddArray(filter);
   order.filter_length = static_cast<std::uint32_t>(filter.size());
   arena.SetHead(order);
@@ -258,7 +279,7 @@ absl::Status SetUpError(const wire::Answer& answer, const MountPlan& mounts, boo
 
 absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(const core::Plan& plan, std::uint64_t id,
                                                                                std::shared_ptr<HeldLimits> limits,
-                                                                               std::shared_ptr<AuditWatch> audit,
+                                                                               ReportSources report,
                                                                                std::unique_ptr<InitProcess> init,
                                                                                bool& refused) {
   refused = false;
@@ -268,16 +289,18 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(c
   if (plan.allow_nested) features.fs = 0;
   MountPlan mounts = PlanMounts(plan, features, base::HostFileSystem());
   ArenaBuilder arena(sizeof(wire::SetUpOrder));
-  FillSetUp(plan, features, mounts, arena);
-  std::vector<int> control_groups;
+  LEASH_ASSIGN_OR_RETURN(std::unique_ptr<Supervisor> observer, MakeObserver(plan, report));
+  FillSetUp(plan, features, mounts, observer != nullptr, arena);
+  std::vector<int> descriptors;
   for (const int entry : limits->EntryDescriptors()) {
-    if (entry >= 0) control_groups.push_back(entry);
+    if (entry >= 0) descriptors.push_back(entry);
   }
-  LEASH_RETURN_IF_ERROR(init->Send(RequestKind::kSetUp, 0, arena.bytes(), control_groups));
+  if (observer != nullptr) descriptors.push_back(observer->Socket());
+  LEASH_RETURN_IF_ERROR(init->Send(RequestKind::kSetUp, 0, arena.bytes(), descriptors));
   LEASH_ASSIGN_OR_RETURN(const wire::Answer answer, init->ReceiveAnswer());
   if (answer.kind != AnswerKind::kReady) return SetUpError(answer, mounts, refused);
-  return std::make_unique<NamespaceSandbox>(plan.start_dir, id, std::move(limits), std::move(audit), std::move(init),
-                                            std::move(mounts.unguarded));
+  return std::make_unique<NamespaceSandbox>(plan.start_dir, id, std::move(limits), std::move(report.audit),
+                                            std::move(observer), std::move(init), std::move(mounts.unguarded));
 }
 
 }  // namespace leash::platform

@@ -257,7 +257,7 @@ Mechanism ProbeNamespaces() {
     LEASH_RETURN_IF_ERROR(init->WaitUntilStarted());
     LEASH_ASSIGN_OR_RETURN(std::shared_ptr<HeldLimits> limits, HeldLimits::Make(plan, 1));
     bool refused = false;
-    return PrepareNamespaceSandbox(plan, 1, std::move(limits), nullptr, std::move(init), refused).status();
+    return PrepareNamespaceSandbox(plan, 1, std::move(limits), {}, std::move(init), refused).status();
   }();
   mechanism.available = status.ok();
   mechanism.detail = status.ok() ? "made: mount, pid, net, ipc, uts and cgroup, with a mount tree and /proc of its own"

@@ -41,7 +41,24 @@ scmp_arg_cmp Compare(const ArgCondition& condition) {
   return scmp_arg_cmp{condition.index, SCMP_CMP_EQ, condition.value, 0};
 }
 
-absl::Status AddRule(scmp_filter_ctx context, const SyscallRule& rule) {
+std::uint32_t ActionOf(const SyscallRule& rule, const SyscallProfile& profile) {
+  const bool told = rule.errno_value < 0 || (profile.reported && rule.errno_value == EPERM);
+  return told ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(static_cast<unsigned>(rule.errno_value));
+}
+
+// Whether a rule without conditions tells the supervisor of every such call: then no other is needed, and libseccomp
+// takes none beside it.
+bool ToldAlways(std::string_view name, const SyscallProfile& profile) {
+  for (const SyscallGroup& group : SyscallTable()) {
+    if (!AppliesTo(group.scope, profile)) continue;
+    for (const SyscallRule& rule : group.rules) {
+      if (rule.name == name && rule.errno_value == kLookAt) return true;
+    }
+  }
+  return false;
+}
+
+absl::Status AddRule(scmp_filter_ctx context, const SyscallRule& rule, const SyscallProfile& profile) {
   const int number = seccomp_syscall_resolve_name(std::string(rule.name).c_str());
   // Negative: this architecture has no such call, or this libseccomp does not know its name: kNewerThanLibseccomp.
   if (number < 0) return absl::OkStatus();
@@ -50,9 +67,7 @@ absl::Status AddRule(scmp_filter_ctx context, const SyscallRule& rule) {
   for (const ArgCondition& condition : {rule.first, rule.second}) {
     if (condition.test != ArgTest::kNone) conditions[count++] = Compare(condition);
   }
-  const std::uint32_t action =
-      rule.errno_value == kAskSupervisor ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(static_cast<unsigned>(rule.errno_value));
-  const int result = seccomp_rule_add_exact_array(context, action, number, count, conditions.data());
+  const int result = seccomp_rule_add_exact_array(context, ActionOf(rule, profile), number, count, conditions.data());
   if (result != 0) return Failed(result, rule.name);
   return absl::OkStatus();
 }
@@ -154,13 +169,27 @@ absl::StatusOr<std::vector<sock_filter>> CompileSeccompFilter(const SyscallProfi
   }
   for (const SyscallGroup& group : SyscallTable()) {
     if (!AppliesTo(group.scope, profile)) continue;
-    for (const SyscallRule& rule : group.rules) LEASH_RETURN_IF_ERROR(AddRule(context.get(), rule));
+    for (const SyscallRule& rule : group.rules) {
+      if (rule.errno_value != kLookAt && ToldAlways(rule.name, profile)) continue;
+      LEASH_RETURN_IF_ERROR(AddRule(context.get(), rule, profile));
+    }
   }
   LEASH_ASSIGN_OR_RETURN(const std::vector<sock_filter> compiled, Export(context.get()));
   std::vector<sock_filter> program = Prologue(profile);
   program.insert(program.end(), compiled.begin(), compiled.end());
   if (program.size() > BPF_MAXINSNS) return Failed(-E2BIG, "too many rules");
   return program;
+}
+
+std::map<int, std::string> SystemCallNames() {
+  std::map<int, std::string> names;
+  for (const SyscallGroup& group : SyscallTable()) {
+    for (const SyscallRule& rule : group.rules) {
+      const std::string name(rule.name);
+      if (const int number = seccomp_syscall_resolve_name(name.c_str()); number >= 0) names.emplace(number, name);
+    }
+  }
+  return names;
 }
 
 }  // namespace leash::platform

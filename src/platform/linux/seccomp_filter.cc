@@ -1,20 +1,21 @@
 #include "platform/linux/seccomp_filter.h"
 
+#include <algorithm>
+
 namespace leash::platform {
 namespace {
 
-// kWithoutNetwork and kWithNetwork, each also as kSupervised... and kNested...
+// kPrograms, by ProgramIndex, and kNames.
 #include "seccomp_programs.inc"
 
 }  // namespace
 
-std::span<const sock_filter> SeccompFilter(const SyscallProfile& profile) {
-  const auto by_network = [&](std::span<const sock_filter> denied, std::span<const sock_filter> allowed) {
-    return profile.network_denied ? denied : allowed;
-  };
-  if (profile.supervised) return by_network(kSupervisedWithoutNetwork, kSupervisedWithNetwork);
-  if (profile.nested_allowed) return by_network(kNestedWithoutNetwork, kNestedWithNetwork);
-  return by_network(kWithoutNetwork, kWithNetwork);
+std::span<const sock_filter> SeccompFilter(const SyscallProfile& profile) { return kPrograms[ProgramIndex(profile)]; }
+
+std::string_view SystemCallName(int number) {
+  const auto* name =
+      std::find_if(std::begin(kNames), std::end(kNames), [&](const SyscallName& one) { return one.number == number; });
+  return name == std::end(kNames) ? std::string_view() : name->name;
 }
 
 }  // namespace leash::platform

@@ -1,17 +1,28 @@
 // Prints seccomp_programs.inc. Run by the build.
 #include <cstdio>
+#include <map>
+#include <string>
 
 #include "platform/linux/seccomp_compiler.h"
 
 namespace {
 
-bool Print(const char* name, const leash::platform::SyscallProfile& profile) {
-  const auto program = leash::platform::CompileSeccompFilter(profile);
+using leash::platform::SyscallProfile;
+
+constexpr SyscallProfile ProfileOf(unsigned index) {
+  return {(index & 1) != 0, (index & 2) != 0, (index & 4) != 0, (index & 8) != 0};
+}
+
+// Nothing needs a supervisor and is nested.
+bool Makes(unsigned index) { return (index & 6) != 6; }
+
+bool Print(unsigned index) {
+  const auto program = leash::platform::CompileSeccompFilter(ProfileOf(index));
   if (!program.ok()) {
     std::fprintf(stderr, "%s\n", std::string(program.status().message()).c_str());
     return false;
   }
-  std::printf("constexpr sock_filter %s[] = {\n", name);
+  std::printf("constexpr sock_filter kProgram%u[] = {\n", index);
   for (const sock_filter& in : *program) std::printf("    {%#x, %u, %u, %#x},\n", in.code, in.jt, in.jf, in.k);
   std::printf("};\n");
   return true;
@@ -20,12 +31,19 @@ bool Print(const char* name, const leash::platform::SyscallProfile& profile) {
 }  // namespace
 
 int main() {
-  const bool printed = Print("kWithoutNetwork", {.network_denied = true}) &&
-                       Print("kWithNetwork", {.network_denied = false}) &&
-                       Print("kSupervisedWithoutNetwork", {.network_denied = true, .supervised = true}) &&
-                       Print("kSupervisedWithNetwork", {.network_denied = false, .supervised = true}) &&
-
-                       Print("kNestedWithoutNetwork", {.network_denied = true, .nested_allowed = true}) &&
-                       Print("kNestedWithNetwork", {.network_denied = false, .nested_allowed = true});
-  return printed ? 0 : 1;
+  constexpr unsigned kCount = 16;
+  for (unsigned index = 0; index < kCount; ++index) {
+    static_assert(leash::platform::ProgramIndex(ProfileOf(11)) == 11);
+    if (Makes(index) && !Print(index)) return 1;
+  }
+  std::printf("constexpr std::span<const sock_filter> kPrograms[] = {\n");
+  for (unsigned index = 0; index < kCount; ++index) {
+    std::printf(Makes(index) ? "    kProgram%u,\n" : "    {},\n", index);
+  }
+  std::printf("};\nconstexpr SyscallName kNames[] = {\n");
+  for (const auto& [number, name] : leash::platform::SystemCallNames()) {
+    std::printf("    {%d, \"%s\"},\n", number, name.c_str());
+  }
+  std::printf("};\n");
+  return 0;
 }

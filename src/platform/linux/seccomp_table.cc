@@ -275,6 +275,13 @@ constexpr SyscallRule kExecution[] = {
     {"memfd_create", ENOSYS, {ArgTest::kMaskedEqual, 1, kNoExecSeal, 0}},
 };
 
+// Refused or not by other means, and by them alone.
+constexpr SyscallRule kPaths[] = {
+    {"open", kLookAt},   {"openat", kLookAt},   {"creat", kLookAt},     {"execve", kLookAt},   {"truncate", kLookAt},
+    {"unlink", kLookAt}, {"rmdir", kLookAt},    {"mkdir", kLookAt},     {"unlinkat", kLookAt}, {"mkdirat", kLookAt},
+    {"rename", kLookAt}, {"renameat", kLookAt}, {"renameat2", kLookAt},
+};
+
 constexpr SyscallGroup kTable[] = {
     {"socket addresses", "no network: no pair that can be pointed elsewhere, no address with a message", kSockets,
      Scope::kNetworkDenied},
@@ -304,6 +311,7 @@ constexpr SyscallGroup kTable[] = {
     {"inode flags", "the same by another call", kInodeFlags},
     {"execution by descriptor", "running a file that has no path, or was never on a disk", kExecution,
      Scope::kNotNested},
+    {"paths", "looked at for the report, and let through", kPaths, Scope::kReported},
 };
 
 }  // namespace
@@ -326,6 +334,8 @@ bool AppliesTo(Scope scope, const SyscallProfile& profile) {
       return profile.supervised;
     case Scope::kNotNested:
       return !profile.nested_allowed;
+    case Scope::kReported:
+      return profile.reported;
   }
   return true;
 }

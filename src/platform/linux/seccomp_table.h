@@ -25,6 +25,8 @@ struct ArgCondition {
   std::uint64_t value = 0;
 };
 
+// In place of an errno: the call goes on, and the supervisor looks at its path (supervisor_observer.h).
+inline constexpr int kLookAt = -2;
 // In place of an errno: the supervisor is asked, and makes the call on behalf or refuses it (supervisor.h).
 inline constexpr int kAskSupervisor = -1;
 
@@ -45,6 +47,7 @@ enum class Scope {
   kNetworkDeniedNested,
   kSupervised,
   kNotNested,
+  kReported,
 };
 
 // Rows that share a reason.

@@ -22,6 +22,7 @@
 #include "platform/linux/supervisor_caller.h"
 #include "platform/linux/supervisor_metadata.h"
 #include "platform/linux/supervisor_notification.h"
+#include "platform/linux/supervisor_observer.h"
 #include "platform/linux/supervisor_sockets.h"
 
 namespace leash::platform {
@@ -32,7 +33,13 @@ constexpr std::size_t kStackSize = std::size_t{1} << 20;
 constexpr int kRetryMilliseconds = 10;
 constexpr std::size_t kMostWaiting = 64;
 
-using Listener = std::shared_ptr<base::UniqueFd>;
+struct ListenerState {
+  explicit ListenerState(base::UniqueFd descriptor) : fd(std::move(descriptor)) {}
+  int get() const { return fd.get(); }
+  const base::UniqueFd fd;
+  bool started = false;  // the command has been seen to execute its program
+};
+using Listener = std::shared_ptr<ListenerState>;
 
 struct WaitingCall {
   Listener listener;
@@ -43,10 +50,10 @@ struct WaitingCall {
 // What the thread does.
 class Service {
  public:
-  explicit Service(const core::Plan& plan, base::UniqueFd socket_ruleset)
-      : plan_(plan), sockets_(plan, std::move(socket_ruleset)) {}
+  Service(const core::Plan& plan, base::UniqueFd socket_ruleset, std::optional<Observer> observer)
+      : plan_(plan), sockets_(plan, std::move(socket_ruleset)), observer_(std::move(observer)) {}
 
-  void Add(base::UniqueFd listener) { listeners_.push_back(std::make_shared<base::UniqueFd>(std::move(listener))); }
+  void Add(base::UniqueFd listener) { listeners_.push_back(std::make_shared<ListenerState>(std::move(listener))); }
 
   void Clear() {
     waiting_.clear();
@@ -72,8 +79,15 @@ class Service {
   void Serve(const Listener& listener) {
     if (!notification_.Receive(listener->get())) return;
     Caller caller(listener->get(), notification_.value());
+    if (observer_.has_value()) {
+      const Observer::Verdict verdict = observer_->Look(caller, listener->started);
+      if (caller.Number() == SYS_execve) listener->started = true;
+      if (verdict == Observer::Verdict::kLetGoOn) return LetGoOn(listener->get(), notification_.value().id);
+      if (verdict == Observer::Verdict::kRefuse) return Reply(listener->get(), notification_.value().id, -EPERM);
+    }
     std::optional<UnixSockets::Waiting> waiting;
     const Answer answer = Perform(caller, waiting);
+    if (answer == -EPERM && listener->started && observer_.has_value()) observer_->Denied(caller);
     if (waiting.has_value() && waiting_.size() < kMostWaiting) {
       waiting_.push_back({listener, notification_.value(), *std::move(waiting)});
       return;
@@ -106,6 +120,7 @@ class Service {
 
   const core::Plan& plan_;
   UnixSockets sockets_;
+  const std::optional<Observer> observer_;
   Notification notification_;
   std::vector<Listener> listeners_;
   std::vector<WaitingCall> waiting_;
@@ -115,7 +130,8 @@ class Service {
 }  // namespace
 
 struct Supervisor::State {
-  State(const core::Plan& of, base::UniqueFd socket_ruleset) : plan(of), service(plan, std::move(socket_ruleset)) {
+  State(const core::Plan& of, base::UniqueFd socket_ruleset, const std::optional<Observation>& observation)
+      : plan(of), service(plan, std::move(socket_ruleset), ObserverOf(observation)) {
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return;
     inside.reset(pair[0]);
@@ -132,6 +148,12 @@ struct Supervisor::State {
   bool stop = false;
   bool ended = false;
   pthread_t thread = {};
+
+  std::optional<Observer> ObserverOf(const std::optional<Observation>& observation) const {
+    if (!observation.has_value()) return std::nullopt;
+    return std::optional<Observer>(std::in_place, plan, observation->sink, observation->filter, observation->namespaces,
+                                   observation->audited);
+  }
 
   // A message without a descriptor.
   void Wake() const { (void)::send(outside.get(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT); }
@@ -179,8 +201,9 @@ struct Supervisor::State {
   }
 };
 
-Supervisor::Supervisor(const core::Plan& plan, base::UniqueFd socket_ruleset)
-    : state_(std::make_shared<State>(plan, std::move(socket_ruleset))) {}
+Supervisor::Supervisor(const core::Plan& plan, base::UniqueFd socket_ruleset,
+                       const std::optional<Observation>& observation)
+    : state_(std::make_shared<State>(plan, std::move(socket_ruleset), observation)) {}
 
 int Supervisor::Socket() const { return state_->outside.get(); }
 

@@ -13,20 +13,33 @@
 // (supervisor_support.h): then those calls are refused by the filter, or left as they are, as seccomp_table.cc says.
 #pragma once
 
+#include <linux/filter.h>
+
 #include <memory>
+#include <optional>
+#include <span>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
+#include "core/backend.h"
 #include "core/plan.h"
 
 namespace leash::platform {
 
+// For a report of what is refused: see Observer, whose arguments these are.
+struct Observation {
+  std::shared_ptr<core::ViolationSink> sink;
+  std::span<const sock_filter> filter;
+  bool namespaces = false;
+  bool audited = false;
+};
+
 // Safe to use from several threads.
 class Supervisor {
  public:
-  // `socket_ruleset`: see MakeSocketRuleset.
-  Supervisor(const core::Plan& plan, base::UniqueFd socket_ruleset);
+  // `socket_ruleset`: see MakeSocketRuleset; not needed where no call is made on behalf.
+  Supervisor(const core::Plan& plan, base::UniqueFd socket_ruleset, const std::optional<Observation>& observation);
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   // Calls that still wait get ENOSYS. A thread that is held up by a file system is left to end by itself.

@@ -24,6 +24,9 @@ class Caller {
   // `notification` is borrowed.
   Caller(int listener, const seccomp_notif& notification) : listener_(listener), notification_(notification) {}
 
+  const seccomp_data& Data() const { return notification_.data; }
+  // Its id; a thread's own.
+  pid_t Thread() const { return static_cast<pid_t>(notification_.pid); }
   int Number() const { return notification_.data.nr; }
   std::uint64_t Argument(unsigned index) const { return notification_.data.args[index]; }
   // As the kernel reads an `int`.

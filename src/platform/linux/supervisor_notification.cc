@@ -39,6 +39,13 @@ void Reply(int listener, std::uint64_t id, Answer answer) {
   (void)::ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
+void LetGoOn(int listener, std::uint64_t id) {
+  seccomp_notif_resp response = {};
+  response.id = id;
+  response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+  (void)::ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
 void SetSyncWakeUp(int listener) { (void)::ioctl(listener, kSetFlags, kSyncWakeUp); }
 
 bool DropThreadCapabilities() {

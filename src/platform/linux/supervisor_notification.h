@@ -26,6 +26,9 @@ class Notification {
 // Nothing happens when the caller has died: that is its own affair.
 void Reply(int listener, std::uint64_t id, Answer answer);
 
+// The call is made as if nobody had looked. Never as a decision: its memory may have changed since it was looked at.
+void LetGoOn(int listener, std::uint64_t id);
+
 // SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, where the kernel has it (Linux 6.6): who calls and who answers take turns on one
 // processor.
 void SetSyncWakeUp(int listener);

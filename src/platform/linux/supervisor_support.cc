@@ -120,4 +120,8 @@ void BeginTryingSupervisorOfProcess() { SupportOfProcess(); }
 
 const SupervisorSupport& SupervisorSupportOfProcess() { return SupportOfProcess().get(); }
 
+std::string NotObserved(const SupervisorSupport& support) {
+  return fmt::format("system calls that are refused, and closed paths that a program looked for: {}", support.why_not);
+}
+
 }  // namespace leash::platform

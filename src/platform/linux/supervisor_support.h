@@ -16,6 +16,9 @@ struct SupervisorSupport {
 // tracing, or where another sandbox refuses one of these calls. About 200 microseconds.
 SupervisorSupport TrySupervisor();
 
+// Where it is not available: what a report then lacks, for ViolationSink::NotSeen.
+std::string NotObserved(const SupervisorSupport& support);
+
 // The same, tried once a process. It may be begun before it is asked for, while the caller does something else.
 void BeginTryingSupervisorOfProcess();
 const SupervisorSupport& SupervisorSupportOfProcess();

@@ -24,6 +24,7 @@ class SeccompFilterTest : public ::testing::Test {
 
   void Use(const SyscallProfile& profile) {
     const auto program = SeccompFilter(profile);
+    ASSERT_FALSE(program.empty());
     program_.assign(program.begin(), program.end());
   }
 
@@ -93,6 +94,40 @@ TEST_F(SeccompFilterTest, EveryRowOfTheTableIsHonoured) {
       }
     }
   }
+}
+
+// A report tells of more calls and lets no more through: what the plain program refuses is refused or asked about, and
+// what it allows goes on, perhaps after a look.
+TEST_F(SeccompFilterTest, AReportAllowsNoMore) {
+  std::mt19937_64 random(7);
+  for (unsigned index = 0; index < 8; ++index) {
+    SyscallProfile profile = {(index & 1) != 0, (index & 2) != 0, (index & 4) != 0};
+    const auto plain = SeccompFilter(profile);
+    profile.reported = true;
+    const auto reported = SeccompFilter(profile);
+    ASSERT_EQ(plain.empty(), reported.empty());
+    if (plain.empty()) continue;
+    int told = 0;
+    for (int number = 0; number < 480; ++number) {
+      for (int round = 0; round < 40; ++round) {
+        seccomp_data data = {};
+        data.nr = number;
+        data.arch = seccomp_arch_native();
+        for (auto& argument : data.args) argument = random() >> (random() % 64);
+        const std::uint32_t before = RunFilter(plain, data);
+        const std::uint32_t after = RunFilter(reported, data);
+        told += after == SECCOMP_RET_USER_NOTIF && before != after ? 1 : 0;
+        if (after == SECCOMP_RET_USER_NOTIF) continue;
+        EXPECT_EQ(before, after) << number;
+      }
+    }
+    EXPECT_GT(told, 1000);
+  }
+}
+
+TEST_F(SeccompFilterTest, KnowsTheNamesOfItsCalls) {
+  EXPECT_EQ(SystemCallName(Number("unshare")), "unshare");
+  EXPECT_EQ(SystemCallName(Number("getpid")), "") << "of which no row speaks";
 }
 
 TEST_F(SeccompFilterTest, WithASupervisorOnlyConnectedUnixSockets) {

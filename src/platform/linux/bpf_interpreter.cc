@@ -1,19 +1,17 @@
 #include "platform/linux/bpf_interpreter.h"
 
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 namespace leash::platform {
 
-std::uint32_t RunFilter(const std::vector<sock_filter>& program, const seccomp_data& data) {
+std::uint32_t RunFilter(std::span<const sock_filter> program, const seccomp_data& data) {
   std::uint32_t accumulator = 0;
   for (std::size_t pc = 0; pc < program.size(); ++pc) {
     const sock_filter& in = program[pc];
     const auto jump = [&](bool taken) { pc += taken ? in.jt : in.jf; };
     switch (in.code) {
       case BPF_LD | BPF_W | BPF_ABS:
-        if (in.k % 4 != 0 || in.k + 4 > sizeof(data)) std::abort();
+        if (in.k % 4 != 0 || in.k + 4 > sizeof(data)) return SECCOMP_RET_KILL_PROCESS;
         std::memcpy(&accumulator, reinterpret_cast<const char*>(&data) + in.k, 4);
         break;
       case BPF_JMP | BPF_JA:
@@ -37,11 +35,10 @@ std::uint32_t RunFilter(const std::vector<sock_filter>& program, const seccomp_d
       case BPF_RET | BPF_K:
         return in.k;
       default:
-        std::fprintf(stderr, "instruction %#x at %zu\n", in.code, pc);
-        std::abort();
+        return SECCOMP_RET_KILL_PROCESS;
     }
   }
-  std::abort();
+  return SECCOMP_RET_KILL_PROCESS;
 }
 
 }  // namespace leash::platform
