@@ -28,6 +28,15 @@ void ResetSignals() {
   SetSignalMask(0);
 }
 
+template <typename Chosen>
+void SetLimits(LaunchOrder* order, const Chosen& chosen) {
+  for (std::size_t i = 0; i < order->limit_count; ++i) {
+    const LimitValue& limit = order->limits[i];
+    if (!chosen(limit.resource)) continue;
+    Must(order, LaunchStage::kLimits, Sys(SYS_prlimit64, 0, limit.resource, &limit.value, 0));
+  }
+}
+
 // The terminal's own end, opened through its master: there is no name to race for, and none need be visible.
 void TakeTerminal(LaunchOrder* order) {
   const long slave =
@@ -110,16 +119,16 @@ int RunLaunchChild(void* argument) {
   Must(order, LaunchStage::kCurrentDir,
        order->current_dir_path != nullptr ? Sys(SYS_chdir, order->current_dir_path)
                                           : Sys(SYS_fchdir, order->current_dir));
-  for (std::size_t i = 0; i < order->limit_count; ++i) {
-    const LimitValue& limit = order->limits[i];
-    Must(order, LaunchStage::kLimits, Sys(SYS_prlimit64, 0, limit.resource, &limit.value, 0));
-  }
+  // The mark is a limit too, and the filter lets nobody set that one.
+  SetLimits(order, [](int resource) { return resource != RLIMIT_NOFILE; });
 
   Must(order, LaunchStage::kCapabilities, DropAllCapabilities());
   Must(order, LaunchStage::kNoNewPrivs, Sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
   Must(order, LaunchStage::kLandlock, Sys(landlock::kSysRestrictSelf, order->ruleset, order->restrict_flags));
   InstallFilter(order);
   Must(order, LaunchStage::kCloseDescriptors, Sys(SYS_close_range, 3U, ~0U, 0U));
+  // Only now: the filter's listener needed a number, when leash's own descriptors were open.
+  SetLimits(order, [](int resource) { return resource == RLIMIT_NOFILE; });
   SelfTest(order);
 
   Fail(order, LaunchStage::kExec, Sys(SYS_execve, order->program, order->argv, order->environment));
