@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 
+#include "base/file_system.h"
 #include "base/log.h"
 #include "base/path_fd.h"
 #include "base/status.h"
@@ -95,6 +97,16 @@ std::uint64_t LandlockRights(Access access, bool device, bool is_directory) {
   return is_directory ? rights : rights & kFileRights;
 }
 
+namespace {
+
+// Gone, out of reach, or a link by now: nobody asked for this name. What is still there was asked for.
+bool IsNoFile(const std::string& path) {
+  const std::optional<base::FileType> type = base::HostFileSystem().TypeOf(path);
+  return !type.has_value() || *type == base::FileType::kSymlink;
+}
+
+}  // namespace
+
 absl::StatusOr<base::UniqueFd> MakeRuleset(const LandlockFeatures& features,
                                            const std::vector<core::SubtreeGrant>& grants, std::uint64_t withheld) {
   RulesetAttr attr;
@@ -105,7 +117,7 @@ absl::StatusOr<base::UniqueFd> MakeRuleset(const LandlockFeatures& features,
   if (!ruleset) return base::ErrnoError(ErrorCode::kNotEnforced, errno, "cannot make a Landlock ruleset");
   for (const core::SubtreeGrant& grant : grants) {
     absl::StatusOr<base::UniqueFd> path = base::OpenCanonical(grant.path);
-    if (!path.ok() && grant.sibling) {
+    if (!path.ok() && grant.sibling && IsNoFile(grant.path)) {
       base::Log(base::LogLevel::kDebug, "left out {}: {}", grant.path, std::string(path.status().message()));
       continue;
     }

@@ -277,8 +277,10 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
   LEASH_RETURN_IF_ERROR(CheckDescendantsAreSeen());
   const LandlockFeatures features = DetectLandlock();
   LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
-  LEASH_ASSIGN_OR_RETURN(base::UniqueFd ruleset,
-                         MakeRuleset(features, core::CarveOut(plan.rules, base::HostFileSystem())));
+  const base::UnansweredQuestions unanswered;
+  const std::vector<core::SubtreeGrant> grants = core::CarveOut(plan.rules, base::HostFileSystem());
+  LEASH_RETURN_IF_ERROR(unanswered.status());
+  LEASH_ASSIGN_OR_RETURN(base::UniqueFd ruleset, MakeRuleset(features, grants));
   LEASH_ASSIGN_OR_RETURN(base::UniqueFd start_dir, base::OpenCanonical(plan.start_dir));
   return std::make_unique<LandlockSandbox>(plan, id, canary, features, std::move(limits), std::move(audit),
                                            std::move(ruleset), std::move(start_dir));
