@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "base/path.h"
 #include "base/status.h"
@@ -33,23 +35,42 @@ FileType TypeOfEntry(DIR* directory, const dirent& entry) {
   return found ? TypeFromMode(info.st_mode) : FileType::kOther;
 }
 
+thread_local UnansweredQuestions* unanswered = nullptr;
+
+// Whether the reason says something about the path: that it is not there, or out of reach for this user and so for the
+// sandbox.
+bool IsAnswer(int error) {
+  constexpr std::array kAnswers = {ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, ENOTCONN, ESTALE, EHOSTDOWN};
+  return std::find(kAnswers.begin(), kAnswers.end(), error) != kAnswers.end();
+}
+
+std::nullopt_t Missing(int error, const std::string& path) {
+  if (unanswered != nullptr && !IsAnswer(error)) unanswered->Add(error, path);
+  return std::nullopt;
+}
+
+absl::Status CannotList(int error, const std::string& path) {
+  Missing(error, path);
+  return ErrnoError(ErrorCode::kIo, error, fmt::format("cannot list {}", path));
+}
+
 class HostFs final : public FileSystem {
  public:
   std::optional<std::string> Canonical(const std::string& path) const override {
     std::array<char, PATH_MAX> buffer;
-    if (::realpath(path.c_str(), buffer.data()) == nullptr) return std::nullopt;
+    if (::realpath(path.c_str(), buffer.data()) == nullptr) return Missing(errno, path);
     return std::string(buffer.data());
   }
 
   std::optional<FileType> TypeOf(const std::string& path) const override {
     struct stat info;
-    if (::lstat(path.c_str(), &info) != 0) return std::nullopt;
+    if (::lstat(path.c_str(), &info) != 0) return Missing(errno, path);
     return TypeFromMode(info.st_mode);
   }
 
   absl::StatusOr<std::vector<DirectoryEntry>> List(const std::string& path) const override {
     const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
-    if (directory == nullptr) return ErrnoError(ErrorCode::kIo, errno, fmt::format("cannot list {}", path));
+    if (directory == nullptr) return CannotList(errno, path);
     std::vector<DirectoryEntry> entries;
     errno = 0;
     while (const dirent* entry = ::readdir(directory.get())) {
@@ -57,7 +78,7 @@ class HostFs final : public FileSystem {
       if (name != "." && name != "..") entries.push_back({std::string(name), TypeOfEntry(directory.get(), *entry)});
       errno = 0;
     }
-    if (errno != 0) return ErrnoError(ErrorCode::kIo, errno, fmt::format("cannot list {}", path));
+    if (errno != 0) return CannotList(errno, path);
     return entries;
   }
 };
@@ -67,6 +88,13 @@ class HostFs final : public FileSystem {
 const FileSystem& HostFileSystem() {
   static const HostFs fs;
   return fs;
+}
+
+UnansweredQuestions::UnansweredQuestions() : outer_(std::exchange(unanswered, this)) {}
+UnansweredQuestions::~UnansweredQuestions() { unanswered = outer_; }
+
+void UnansweredQuestions::Add(int error, const std::string& path) {
+  if (status_.ok()) status_ = ErrnoError(ErrorCode::kIo, error, fmt::format("cannot look at {}", path));
 }
 
 std::string CanonicalPrefix(const FileSystem& fs, const std::string& path) {

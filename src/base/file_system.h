@@ -34,6 +34,25 @@ class FileSystem {
 // The machine's own. Lives forever; every method may be called from any thread.
 const FileSystem& HostFileSystem();
 
+// What the machine's file system did not answer, on this thread and in this object's lifetime: a question that failed
+// for want of memory or descriptors, say. The caller was told "it does not exist", which must not stand where that
+// leaves something open. Of nested ones the innermost is told.
+class UnansweredQuestions {
+ public:
+  UnansweredQuestions();
+  ~UnansweredQuestions();
+  UnansweredQuestions(const UnansweredQuestions&) = delete;
+  UnansweredQuestions& operator=(const UnansweredQuestions&) = delete;
+
+  // Ok, or the first of them.
+  const absl::Status& status() const { return status_; }
+  void Add(int error, const std::string& path);
+
+ private:
+  UnansweredQuestions* const outer_;
+  absl::Status status_;
+};
+
 // The canonical form of a path whose last components may not exist yet: the longest existing prefix is resolved, the
 // rest is appended as it is.
 std::string CanonicalPrefix(const FileSystem& fs, const std::string& path);

@@ -19,7 +19,7 @@ absl::Status OpenError(int error, const std::string& path) {
     return ErrnoError(ErrorCode::kPathNotFound, error, fmt::format("cannot open {}", path));
   }
   if (error == ELOOP) {
-    return Error(ErrorCode::kIo,
+    return Error(ErrorCode::kPathNotFound,
                  fmt::format("cannot open {}: it became a symbolic link while leash looked at it", path));
   }
   return ErrnoError(ErrorCode::kIo, error, fmt::format("cannot open {}", path));

@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/statusor.h"
+
 namespace leash::base {
 
-std::uint64_t RandomU64();
+// Errors: kIo when the system gives no random bytes.
+absl::StatusOr<std::uint64_t> RandomU64();
 // 128 bits as 32 lower-case hexadecimal digits.
-std::string RandomName();
+absl::StatusOr<std::string> RandomName();
 
 }  // namespace leash::base

@@ -37,6 +37,9 @@ absl::StatusOr<Stream> OpenStream(const Stdio& stdio, int number) {
       stream.fd = number;
       // A caller without this stream: the command gets an empty one rather than whatever opens next.
       if (::fcntl(number, F_GETFD) >= 0) return stream;
+      if (errno != EBADF) {
+        return base::ErrnoError(ErrorCode::kSpawnFailed, errno, fmt::format("cannot use descriptor {}", number));
+      }
       [[fallthrough]];
     case Stdio::Kind::kNull:
       stream.owned.reset(::open("/dev/null", (number == STDIN_FILENO ? O_RDONLY : O_WRONLY) | O_CLOEXEC));
@@ -65,10 +68,17 @@ absl::StatusOr<Stream> OpenStream(const Stdio& stdio, int number) {
 absl::Status CheckStream(int fd, bool network_denied) {
   int type = 0;
   socklen_t size = sizeof(type);
-  if (!network_denied || ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return absl::OkStatus();
+  if (!network_denied) return absl::OkStatus();
+  const auto unknown = [fd] {
+    return base::ErrnoError(ErrorCode::kSpawnFailed, errno,
+                            fmt::format("cannot tell what kind of socket descriptor {} is", fd));
+  };
+  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
+    return errno == ENOTSOCK || errno == EBADF ? absl::OkStatus() : unknown();
+  }
   int listening = 0;
   size = sizeof(listening);
-  (void)::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size);
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0) return unknown();
   if ((type == SOCK_STREAM || type == SOCK_SEQPACKET) && listening == 0) return absl::OkStatus();
   return base::Error(ErrorCode::kInvalidArgument,
                      fmt::format("descriptor {} is a {} socket: it would give the command a network that its policy "

@@ -171,6 +171,9 @@ absl::StatusOr<std::string> ExplainPath(const SandboxConfig& config, bool networ
   if (path.empty() || path.find('\0') != std::string::npos) {
     return base::Error(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a path", base::Printable(path)));
   }
+  if (path.front() != '/' && host.current_dir.empty()) {
+    return base::Error(ErrorCode::kIo, "cannot tell the current directory");
+  }
   const std::string absolute = path.front() == '/' ? path : base::JoinPath(host.current_dir, path);
   const std::string canonical = base::CanonicalPrefix(*host.files, absolute);
   const core::PathRule* rule = core::DecidingRule(plan, canonical);

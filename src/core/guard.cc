@@ -54,10 +54,13 @@ absl::StatusOr<std::vector<std::string>> NamesIn(int directory, const std::strin
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(copy), &::closedir);
   if (stream == nullptr) return Failed("list", name);
   std::vector<std::string> names;
+  errno = 0;
   while (const dirent* entry = ::readdir(stream.get())) {
     const std::string_view text = entry->d_name;
     if (text != "." && text != "..") names.emplace_back(text);
+    errno = 0;
   }
+  if (errno != 0) return Failed("list", name);
   return names;
 }
 
@@ -70,7 +73,8 @@ absl::StatusOr<std::unique_ptr<Guard>> Guard::Make(const std::vector<std::string
     Watched& watched = guard->watched_.emplace_back();
     watched.path = path;
     const auto directory = base::OpenCanonical(std::string(base::ParentOf(path)));
-    if (!directory.ok()) continue;  // not there either
+    if (GetErrorCode(directory.status()) == ErrorCode::kPathNotFound) continue;  // not there either
+    if (!directory.ok()) return directory.status();
     LEASH_ASSIGN_OR_RETURN(watched.before, Look(directory->get(), NameOf(path), budget));
   }
   return guard;
@@ -140,7 +144,8 @@ absl::Status Guard::PutBack(int directory, const std::string& name, const Snapsh
 
 absl::StatusOr<std::string> Guard::MoveAway(int directory, const Watched& watched) {
   const std::string name = NameOf(watched.path);
-  const std::string fresh = fmt::format("{}-{}", name, base::RandomName().substr(0, 8));
+  LEASH_ASSIGN_OR_RETURN(const std::string random, base::RandomName());
+  const std::string fresh = fmt::format("{}-{}", name, random.substr(0, 8));
   if (::mkdir(keep_.c_str(), 0700) != 0 && errno != EEXIST) return Failed("make", keep_);
   std::string moved = base::JoinPath(keep_, fresh);
   if (::renameat2(directory, name.c_str(), AT_FDCWD, moved.c_str(), RENAME_NOREPLACE) == 0) return moved;
@@ -151,14 +156,21 @@ absl::StatusOr<std::string> Guard::MoveAway(int directory, const Watched& watche
   return base::JoinPath(base::ParentOf(watched.path), beside);
 }
 
+absl::StatusOr<Guard::Snapshot> Guard::LookAgain(int directory, const std::string& name) {
+  std::uint64_t budget = 2 * kBudget;
+  return Look(directory, name, budget);
+}
+
 absl::Status Guard::CheckOne(const Watched& watched) {
   // Through no symbolic link: the command may have put one where a directory was. Then nothing is at the path that was
   // planned, and a tool that follows the link finds what the link's target always held.
   const auto parent = base::OpenCanonical(std::string(base::ParentOf(watched.path)));
-  if (!parent.ok()) return absl::OkStatus();
+  if (GetErrorCode(parent.status()) == ErrorCode::kPathNotFound) return absl::OkStatus();
+  if (!parent.ok()) return parent.status();
   const std::string name = NameOf(watched.path);
-  std::uint64_t budget = 2 * kBudget;
-  const absl::StatusOr<Snapshot> now = Look(parent->get(), name, budget);
+  absl::StatusOr<Snapshot> now = LookAgain(parent->get(), name);
+  // A shortage of the moment is no change. What the command has made unreadable stays so.
+  if (!now.ok()) now = LookAgain(parent->get(), name);
   if (now.ok() && *now == watched.before) return absl::OkStatus();
   Quarantined found;
   found.path = watched.path;
@@ -166,7 +178,11 @@ absl::Status Guard::CheckOne(const Watched& watched) {
     LEASH_ASSIGN_OR_RETURN(found.moved_to, MoveAway(parent->get(), watched));
   }
   if (watched.before.kind != Snapshot::Kind::kMissing) {
-    LEASH_RETURN_IF_ERROR(PutBack(parent->get(), name, watched.before));
+    const absl::Status put_back = PutBack(parent->get(), name, watched.before);
+    if (!put_back.ok()) {
+      found_.push_back(std::move(found));  // what was moved away is kept: it may be the user's
+      return put_back;
+    }
     found.restored = true;
   }
   found_.push_back(std::move(found));

@@ -55,6 +55,7 @@ class Guard {
   explicit Guard(std::string keep) : keep_(std::move(keep)) {}
 
   static absl::StatusOr<Snapshot> Look(int directory, const std::string& name, std::uint64_t& budget);
+  static absl::StatusOr<Snapshot> LookAgain(int directory, const std::string& name);
   static absl::Status PutBack(int directory, const std::string& name, const Snapshot& snapshot);
   absl::StatusOr<std::string> MoveAway(int directory, const Watched& watched);
   absl::Status CheckOne(const Watched& watched);

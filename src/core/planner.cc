@@ -223,6 +223,10 @@ class Planner {
       return base::Error(ErrorCode::kInvalidArgument,
                          fmt::format("{} {} has a NUL byte in it", what, base::Printable(path)));
     }
+    if (path.front() != '/' && host_.current_dir.empty()) {
+      return base::Error(ErrorCode::kIo, fmt::format("{} {} is relative, and the current directory cannot be told",
+                                                     what, base::Printable(path)));
+    }
     return absl::OkStatus();
   }
 
@@ -424,8 +428,6 @@ HostFacts HostFactsOfProcess(const PlatformProfile& profile) {
   if (char* current = ::getcwd(nullptr, 0); current != nullptr) {
     host.current_dir = current;
     std::free(current);
-  } else {
-    host.current_dir = "/";
   }
   return host;
 }

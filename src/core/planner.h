@@ -16,7 +16,7 @@ struct HostFacts {
   const base::FileSystem* files = nullptr;
   const PlatformProfile* profile = nullptr;
   std::string home;         // absolute; empty when it cannot be told: then nothing in it can be protected
-  std::string current_dir;  // absolute
+  std::string current_dir;  // absolute; empty when it cannot be told: then no path may be relative
   std::string scratch_dir;  // absolute and canonical; exists, or stands for one in `leash explain`
   base::Environment environment;
 };

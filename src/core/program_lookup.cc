@@ -25,6 +25,9 @@ absl::Status CheckCandidate(const Plan& plan, const std::string& path) {
   struct stat info;
   if (::stat(path.c_str(), &info) != 0) {
     if (errno == EACCES) return NotExecutable(path, "Permission denied");
+    if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != ENAMETOOLONG) {
+      return base::ErrnoError(ErrorCode::kSpawnFailed, errno, fmt::format("cannot look at {}", base::Printable(path)));
+    }
     return base::Error(ErrorCode::kProgramNotFound,
                        fmt::format("cannot run {}: no such program", base::Printable(path)));
   }
@@ -59,6 +62,7 @@ absl::StatusOr<std::string> FindProgram(const Plan& plan, const std::string& pro
     std::string path = base::JoinPath(at.front() == '/' ? at : base::JoinPath(current_dir, at), program);
     const absl::Status status = CheckCandidate(plan, path);
     if (status.ok()) return path;
+    if (GetErrorCode(status) == ErrorCode::kSpawnFailed) return status;
     if (GetErrorCode(status) == ErrorCode::kProgramNotExecutable && !refused.has_value()) refused = status;
     if (colon == std::string_view::npos) break;
     rest.remove_prefix(colon + 1);

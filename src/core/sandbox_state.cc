@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "base/file_system.h"
 #include "base/path.h"
 #include "base/status.h"
 #include "core/hint.h"
@@ -106,9 +107,12 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
   Backend& backend = HostBackend();
   std::unique_ptr<Groundwork> groundwork = backend.Begin(config.namespaces);
   LEASH_ASSIGN_OR_RETURN(WorkingDir scratch, WorkingDir::Create());
+  const base::UnansweredQuestions unanswered;
   HostFacts host = HostFactsOfProcess(backend.Profile());
   host.scratch_dir = scratch.path();
-  LEASH_ASSIGN_OR_RETURN(Plan plan, MakePlan(config, denies_all, host));
+  absl::StatusOr<Plan> made = MakePlan(config, denies_all, host);
+  LEASH_RETURN_IF_ERROR(unanswered.status());
+  LEASH_ASSIGN_OR_RETURN(Plan plan, std::move(made));
   std::string canary(base::ParentOf(scratch.path()));
   if (Decide(plan, canary) != Access::kNone) canary.clear();
   std::shared_ptr<ViolationLog> violations;

@@ -127,7 +127,8 @@ absl::StatusOr<WorkingDir> WorkingDir::Create() {
   if (!rep->root) return Failed("open", root);
   Sweep(rep->root.get());
 
-  rep->name = std::string(kPrefix) + base::RandomName();
+  LEASH_ASSIGN_OR_RETURN(const std::string random, base::RandomName());
+  rep->name = std::string(kPrefix) + random;
   const std::string outer = root + (root == "/" ? "" : "/") + rep->name;
   rep->path = outer + "/" + kWork;
   rep->id = IdOf(rep->name);
@@ -136,7 +137,8 @@ absl::StatusOr<WorkingDir> WorkingDir::Create() {
   WorkingDir result(std::move(rep));
   Rep& r = *result.rep_;
   r.outer.reset(::openat(r.root.get(), r.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!r.outer || ::flock(r.outer.get(), LOCK_EX | LOCK_NB) != 0) return Failed("lock", outer);
+  if (!r.outer) return Failed("open", outer);
+  if (::flock(r.outer.get(), LOCK_EX | LOCK_NB) != 0) return Failed("lock", outer);
   if (::mkdirat(r.outer.get(), kWork, 0700) != 0) return Failed("make", r.path);
   r.work.reset(::openat(r.outer.get(), kWork, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!r.work) return Failed("open", r.path);
@@ -167,7 +169,11 @@ void WorkingDir::RemoveIfEmpty() {
 
 absl::Status WorkingDir::Remove() {
   const std::unique_ptr<Rep> rep = std::move(rep_);
-  if (rep == nullptr || !rep->outer) return absl::OkStatus();
+  if (rep == nullptr) return absl::OkStatus();
+  if (!rep->outer) {  // made and never opened
+    return ::unlinkat(rep->root.get(), rep->name.c_str(), AT_REMOVEDIR) == 0 ? absl::OkStatus()
+                                                                             : Failed("remove", rep->path);
+  }
   if (rep->keep_evidence) {
     LEASH_RETURN_IF_ERROR(MarkKept(rep->outer, rep->path));
     if (::unlinkat(rep->outer.get(), kWork, AT_REMOVEDIR) == 0) return absl::OkStatus();

@@ -69,6 +69,7 @@ void ExecLeash(const std::string& binary, const Start& start, const std::array<i
   std::vector<char*> environment;
   for (std::string& entry : entries) environment.push_back(entry.data());
   environment.push_back(nullptr);
+  if (start.last) start.last();
   ::execve(binary.c_str(), argv.data(), environment.data());
   ExitChild();
 }

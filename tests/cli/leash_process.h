@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <array>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +31,7 @@ struct Start {
   std::vector<int> ignored = {};  // signals that are ignored when leash starts
   std::string out_path = "";      // stdout goes to this file instead
   uid_t user = 0;
+  std::function<void()> last = {};  // in the new process, right before it becomes leash
 };
 
 // In a new process: becomes leash, with these streams and no other descriptor.

@@ -166,6 +166,16 @@ TEST_F(PlannerTest, ProtectionsHoldThroughLinks) {
   EXPECT_EQ(In(config, "/home/u/.ssh/config"), Access::kRead);
 }
 
+TEST_F(PlannerTest, RelativePathsNeedACurrentDirectory) {
+  SandboxConfig config;
+  config.denied = {"src"};
+  EXPECT_TRUE(MakePlan(config, true, host_).ok());
+  host_.current_dir.clear();
+  EXPECT_THAT(std::string(MakePlan(config, true, host_).status().message()), HasSubstr("src is relative"));
+  config.denied = {"/home/u/project/src"};
+  EXPECT_TRUE(MakePlan(config, true, host_).ok());
+}
+
 TEST_F(PlannerTest, DenyBeatsGrantOnTheSamePath) {
   SandboxConfig config;
   config.grants = {{"/srv/data", Access::kReadWrite}, {"/srv/data/public", Access::kRead}};

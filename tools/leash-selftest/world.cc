@@ -128,8 +128,8 @@ World::World(std::string root, Programs programs, Interruption& interruption)
             {"workdir", root_ + "/work"},
             {"victim", root_ + "/victim"},
             {"probe", programs_.probe.front()},
-            {"new_in_tmp", "/tmp/selftest-of-leash-" + base::RandomName()},
-            {"new_in_shm", "/dev/shm/selftest-of-leash-" + base::RandomName()}};
+            {"new_in_tmp", "/tmp/selftest-of-leash-" + base::RandomName().value_or("0")},
+            {"new_in_shm", "/dev/shm/selftest-of-leash-" + base::RandomName().value_or("0")}};
   if (const std::string port = FreePort(); !port.empty()) facts_["serve_port"] = port;
 }
 

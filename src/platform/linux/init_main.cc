@@ -136,7 +136,8 @@ class Init {
     Sys(SYS_umask, umask);
     pollfd entries[3] = {{wire::kControl, POLLIN, 0}, {wire::kHost, POLLIN, 0}, {signals_, POLLIN, 0}};
     while (true) {
-      Sys(SYS_ppoll, &entries[0], 3, 0, 0, 8);
+      const long ready = Sys(SYS_ppoll, &entries[0], 3, 0, 0, 8);
+      if (ready < 0 && ready != -EINTR) End();
       if (entries[1].revents != 0) End();
       if (entries[2].revents != 0) Reap();
       if (entries[0].revents != 0) Serve();
@@ -165,10 +166,12 @@ class Init {
   void SetUpSandbox(long entered, const Arena& arena) {
     Answer answer = {};
     answer.kind = AnswerKind::kReady;
-    if (entered < 0 || !arena.ok()) {
+    if (entered < 0 || signals_ < 0 || !arena.ok()) {
       answer.kind = AnswerKind::kRefused;
-      answer.stage = static_cast<int>(entered < 0 ? wire::SetUpStage::kUnshare : wire::SetUpStage::kRequest);
-      answer.error = static_cast<int>(entered < 0 ? -entered : ENOMEM);
+      answer.stage = static_cast<int>(entered < 0    ? wire::SetUpStage::kUnshare
+                                      : signals_ < 0 ? wire::SetUpStage::kSignals
+                                                     : wire::SetUpStage::kRequest);
+      answer.error = entered < 0 ? static_cast<int>(-entered) : signals_ < 0 ? -signals_ : ENOMEM;
     } else {
       order_ = reinterpret_cast<const wire::SetUpOrder*>(arena.base());
       arena_ = arena.base();
@@ -181,8 +184,7 @@ class Init {
         answer.step = result.step;
       }
     }
-    Send(wire::kControl, answer);
-    if (answer.kind == AnswerKind::kRefused) End();
+    if (!Send(wire::kControl, answer) || answer.kind == AnswerKind::kRefused) End();
   }
 
   void Serve() {
@@ -221,11 +223,11 @@ class Init {
     answer.error = EAGAIN;
     Running* slot = FreeSlot();
     const Arena arena(message.fds[0], message.request.arena_size);
-    if (slot == nullptr || !arena.ok()) return Send(answers, answer);
+    if (slot == nullptr || !arena.ok()) return Refuse(answers, answer);
 
     LaunchOrder order;
     int terminal = -1;
-    if (!Prepare(message, arena, order, terminal, answer)) return Send(answers, answer);
+    if (!Prepare(message, arena, order, terminal, answer)) return Refuse(answers, answer);
     int pidfd = -1;
     const long pid = CloneOnStack(CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, child_stack + sizeof(child_stack),
                                   &pidfd, &RunLaunchChild, &order);
@@ -235,14 +237,20 @@ class Init {
       if (pid > 0) Sys(SYS_wait4, pid, 0, __WALL, 0);
       Send(answers, answer);
     } else {
-      *slot = {pid, answers, message.request.command, order.new_session};
-      message.fds[1] = -1;  // stays open until the end is told
       answer.kind = AnswerKind::kStarted;
-      Send(answers, answer, pidfd, terminal);
+      if (Send(answers, answer, pidfd, terminal)) {
+        *slot = {pid, answers, message.request.command, order.new_session};
+        message.fds[1] = -1;  // stays open until the end is told
+      } else {
+        Sys(SYS_kill, pid, SIGKILL);  // nobody knows of it; leash sees the socket close
+      }
     }
     if (pidfd >= 0) Sys(SYS_close, pidfd);
     if (terminal >= 0) Sys(SYS_close, terminal);
   }
+
+  // Who does not listen any more is not told.
+  static void Refuse(int answers, const Answer& answer) { Send(answers, answer); }
 
   bool Prepare(Message& message, const Arena& arena, LaunchOrder& order, int& terminal, Answer& answer) const {
     const auto* spawn = reinterpret_cast<const wire::SpawnOrder*>(arena.base());

@@ -26,7 +26,7 @@ bool Receive(int socket, Message& message) {
   return true;
 }
 
-void Send(int socket, const wire::Answer& answer, int first, int second) {
+bool Send(int socket, const wire::Answer& answer, int first, int second) {
   iovec body = {const_cast<wire::Answer*>(&answer), sizeof(answer)};
   alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {};
   msghdr header = {};
@@ -44,7 +44,7 @@ void Send(int socket, const wire::Answer& answer, int first, int second) {
     attached[0] = first;
     if (second >= 0) attached[1] = second;
   }
-  Sys(SYS_sendmsg, socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+  return Sys(SYS_sendmsg, socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
 }  // namespace leash::platform::init

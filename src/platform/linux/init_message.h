@@ -40,7 +40,7 @@ struct Message {
 // Blocks. False: leash has closed the socket, or speaks nonsense.
 bool Receive(int socket, Message& message);
 
-// Who does not listen any more is not told. Descriptors are attached as far as there are any.
-void Send(int socket, const wire::Answer& answer, int first = -1, int second = -1);
+// False: it was not told, for whatever reason. Descriptors are attached as far as there are any.
+bool Send(int socket, const wire::Answer& answer, int first = -1, int second = -1);
 
 }  // namespace leash::platform::init

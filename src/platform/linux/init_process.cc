@@ -181,9 +181,10 @@ absl::StatusOr<wire::Answer> InitProcess::ReceiveAnswer() const {
   return received.answer;
 }
 
-// The kernel ends whatever else is in the namespace before its pid 1 is gone.
+// The kernel ends whatever else is in the namespace before its pid 1 is gone. That ends by itself without its socket.
 void InitProcess::BeginKill() const {
-  if (pidfd_) (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  if (!pidfd_) return;
+  if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0) != 0) ::shutdown(control_.get(), SHUT_RDWR);
 }
 
 absl::Status InitProcess::Kill() {
@@ -211,6 +212,9 @@ absl::StatusOr<bool> ReceiveFrom(int socket, bool wait, Received& received) {
     size = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
   } while (size < 0 && errno == EINTR);
   if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
+  // ECONNRESET: it has ended with a message unread.
+  if (size < 0 && errno != ECONNRESET)
+    return base::ErrnoError(ErrorCode::kIo, errno, "cannot hear from the sandbox's init process");
   if (size != static_cast<ssize_t>(sizeof(received.answer))) {
     return base::Error(ErrorCode::kClosed, "the sandbox's init process has ended");
   }

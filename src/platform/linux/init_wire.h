@@ -113,7 +113,17 @@ struct SpawnOrder {
 };
 
 // Where setting up failed.
-enum class SetUpStage : std::int32_t { kNone, kUnshare, kRoot, kStep, kPivot, kRuleset, kPrivileges, kRequest };
+enum class SetUpStage : std::int32_t {
+  kNone,
+  kUnshare,
+  kRoot,
+  kStep,
+  kPivot,
+  kRuleset,
+  kPrivileges,
+  kRequest,
+  kSignals
+};
 
 enum class AnswerKind : std::uint32_t {
   kReady,    // of kSetUp

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <optional>
 
+#include "base/file_system.h"
 #include "base/log.h"
 #include "base/path_fd.h"
 #include "base/status.h"
@@ -31,6 +33,12 @@ constexpr int kLowestAbi = 3;
 // Below this, signals to the user's other processes are open.
 constexpr int kFullAbi = 6;
 
+// Gone, out of reach, or a link by now: nobody asked for this name. What is still there was asked for.
+bool IsNoFile(const std::string& path) {
+  const std::optional<base::FileType> type = base::HostFileSystem().TypeOf(path);
+  return !type.has_value() || *type == base::FileType::kSymlink;
+}
+
 // `rights_of` gives the rights for a grant on a directory or on another file; none: no rule.
 template <typename RightsOf>
 absl::StatusOr<base::UniqueFd> RulesetOf(const RulesetAttr& attr, const std::vector<core::SubtreeGrant>& grants,
@@ -39,7 +47,7 @@ absl::StatusOr<base::UniqueFd> RulesetOf(const RulesetAttr& attr, const std::vec
   if (!ruleset) return base::ErrnoError(ErrorCode::kNotEnforced, errno, "cannot make a Landlock ruleset");
   for (const core::SubtreeGrant& grant : grants) {
     absl::StatusOr<base::UniqueFd> path = base::OpenCanonical(grant.path);
-    if (!path.ok() && grant.sibling) {
+    if (!path.ok() && grant.sibling && IsNoFile(grant.path)) {
       base::Log(base::LogLevel::kDebug, "left out {}: {}", grant.path, std::string(path.status().message()));
       continue;
     }

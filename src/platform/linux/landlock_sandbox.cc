@@ -289,7 +289,9 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
   LEASH_RETURN_IF_ERROR(CheckDescendantsAreSeen());
   const LandlockFeatures features = DetectLandlock();
   LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
+  const base::UnansweredQuestions unanswered;
   const std::vector<core::SubtreeGrant> grants = core::CarveOut(plan.rules, base::HostFileSystem());
+  LEASH_RETURN_IF_ERROR(unanswered.status());
   LEASH_ASSIGN_OR_RETURN(base::UniqueFd ruleset, MakeRuleset(features, grants));
   LEASH_ASSIGN_OR_RETURN(base::UniqueFd start_dir, base::OpenCanonical(plan.start_dir));
   const SupervisorSupport& support = SupervisorSupportOfProcess();

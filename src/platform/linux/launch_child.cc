@@ -103,7 +103,9 @@ int RunLaunchChild(void* argument) {
   auto* order = static_cast<LaunchOrder*>(argument);
   ResetSignals();
 
-  if (order->die_with_parent) Sys(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (order->die_with_parent) {
+    Must(order, LaunchStage::kDeathSignal, Sys(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+  }
   // The parent may have died before that took effect.
   if (Sys(SYS_getppid) != order->parent) Fail(order, LaunchStage::kParentDied, 0);
 

@@ -14,6 +14,7 @@ namespace leash::platform {
 // Where setting up failed; the order is the order of the steps.
 enum class LaunchStage : int {
   kNone,
+  kDeathSignal,
   kParentDied,
   kControlGroup,
   kSession,

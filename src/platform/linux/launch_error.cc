@@ -11,7 +11,9 @@ absl::Status LaunchError(LaunchStage stage, int error, const std::string& progra
   const auto because = [&](ErrorCode code, std::string_view what) { return base::ErrnoError(code, error, what); };
   switch (stage) {
     case LaunchStage::kNone:
-      break;
+      return because(ErrorCode::kSpawnFailed, "cannot start the command");
+    case LaunchStage::kDeathSignal:
+      return because(ErrorCode::kNotEnforced, "cannot let the command end with leash (PR_SET_PDEATHSIG)");
     case LaunchStage::kParentDied:
       return base::Error(ErrorCode::kSpawnFailed, "leash ended while starting a command");
     case LaunchStage::kControlGroup:

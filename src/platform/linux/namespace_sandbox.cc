@@ -65,7 +65,10 @@ class NamespaceProcess final : public core::Process {
   absl::StatusOr<std::optional<core::ProcessEnd>> TryWait() override {
     Received received;
     const absl::StatusOr<bool> ended = ReceiveFrom(answers_.get(), false, received);
-    if (!ended.ok()) return base::Error(ErrorCode::kClosed, "the sandbox was closed while the command ran");
+    if (GetErrorCode(ended.status()) == ErrorCode::kClosed) {
+      return base::Error(ErrorCode::kClosed, "the sandbox was closed while the command ran");
+    }
+    if (!ended.ok()) return ended.status();
     if (!*ended) return std::optional<core::ProcessEnd>();
     const wire::Answer& answer = received.answer;
     core::ProcessEnd end;
@@ -268,6 +271,8 @@ absl::Status SetUpError(const wire::Answer& answer, const MountPlan& mounts, boo
       refused = mount.kind == wire::MountKind::kProc || answer.error == EPERM || answer.error == EACCES;
       return because(fmt::format("cannot make {} in the sandbox's mount tree", path));
     }
+    case SetUpStage::kSignals:
+      return because("the sandbox's init process cannot watch for the end of commands (signalfd)");
     case SetUpStage::kNone:
     case SetUpStage::kRequest:
       break;
@@ -287,7 +292,9 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(c
   LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
   // A process that Landlock confines in any right on files may not mount.
   if (plan.allow_nested) features.fs = 0;
+  const base::UnansweredQuestions unanswered;
   MountPlan mounts = PlanMounts(plan, features, base::HostFileSystem());
+  LEASH_RETURN_IF_ERROR(unanswered.status());
   ArenaBuilder arena(sizeof(wire::SetUpOrder));
   LEASH_ASSIGN_OR_RETURN(std::unique_ptr<Supervisor> observer, MakeObserver(plan, report));
   FillSetUp(plan, features, mounts, observer != nullptr, arena);

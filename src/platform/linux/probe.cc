@@ -112,7 +112,7 @@ class AbstractListener {
  public:
   AbstractListener() : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     address_.sun_family = AF_UNIX;
-    const std::string name = "leash-probe-" + base::RandomName();
+    const std::string name = "leash-probe-" + base::RandomName().value_or("");  // empty: somebody may have it
     name.copy(address_.sun_path + 1, sizeof(address_.sun_path) - 1);
     size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
     (void)::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address_), size_);
@@ -289,9 +289,10 @@ Mechanism ProbeCgroup(const char* name, int version, bool memory, bool pids, con
   const CgroupPlaces found = FindCgroupPlaces(OfVersion(CgroupFactsOfProcess(), version), memory, pids);
   mechanism.detail = found.why_not;
   if (!found.why_not.empty()) return mechanism;
-  const auto group = SandboxCgroup::Make(found.places, base::RandomU64(), std::uint64_t{1} << 30, 1);
-  if (!group.ok()) {
-    mechanism.detail = std::string(group.status().message());
+  const absl::StatusOr<std::uint64_t> id = base::RandomU64();
+  const auto group = SandboxCgroup::Make(found.places, id.value_or(0), std::uint64_t{1} << 30, 1);
+  if (!id.ok() || !group.ok()) {
+    mechanism.detail = std::string((id.ok() ? group.status() : id.status()).message());
     return mechanism;
   }
   const auto make_child = [] {

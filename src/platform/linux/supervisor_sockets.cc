@@ -95,7 +95,9 @@ bool LeadsTo(int file, int server) {
   socklen_t size = sizeof(type);
   if (::getsockopt(server, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return false;
   const base::UniqueFd client(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const std::uint64_t word = base::RandomU64();
+  const absl::StatusOr<std::uint64_t> random = base::RandomU64();
+  if (!random.ok()) return false;
+  const std::uint64_t word = *random;
   if (!client || ConnectTo(client.get(), file) != 0 ||
       ::send(client.get(), &word, sizeof(word), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(word)) {
     return false;
