@@ -435,8 +435,9 @@ TEST_P(SandboxTest, ReportsWhatIsRefusedOnRequestAlone) {
   Run(sandbox, "kill -0 1; kill -0 1");
   const ViolationReport report = sandbox.Violations();
   EXPECT_FALSE(report.not_seen.empty());
-  const bool sees = std::none_of(report.not_seen.begin(), report.not_seen.end(),
-                                 [](const std::string& what) { return what.starts_with("files and processes"); });
+  const bool sees = std::none_of(report.not_seen.begin(), report.not_seen.end(), [](const std::string& what) {
+    return what.starts_with("signals to other processes");
+  });
   EXPECT_TRUE(sandbox.Close().ok());
   if (sees) {
     ASSERT_EQ(report.violations.size(), 1U);

@@ -61,10 +61,7 @@ class LinuxBackend final : public core::Backend {
   const core::PlatformProfile& Profile() const override { return LinuxProfile(); }
 
   std::unique_ptr<core::Groundwork> Begin(Namespaces namespaces) override {
-    if (namespaces == Namespaces::kOff) {
-      BeginTryingSupervisorOfProcess();
-      return nullptr;
-    }
+    if (namespaces == Namespaces::kOff) return nullptr;
     return std::make_unique<InitGroundwork>(InitProcess::Start());
   }
 

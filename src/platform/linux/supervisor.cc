@@ -61,10 +61,11 @@ class Service {
   }
 
   // Waits for calls, or for `wake`, and answers at most one a listener: none crowds out another.
-  void Round(int wake) {
+  // False: it cannot wait for any.
+  bool Round(int wake) {
     polled_.assign(1, {wake, POLLIN, 0});
     for (const Listener& listener : listeners_) polled_.push_back({listener->get(), POLLIN, 0});
-    if (::poll(polled_.data(), polled_.size(), waiting_.empty() ? -1 : kRetryMilliseconds) < 0) return;
+    if (::poll(polled_.data(), polled_.size(), waiting_.empty() ? -1 : kRetryMilliseconds) < 0) return errno == EINTR;
     for (std::size_t i = 0; i < listeners_.size(); ++i) {
       if ((polled_[i + 1].revents & POLLIN) != 0) Serve(listeners_[i]);
     }
@@ -73,6 +74,7 @@ class Service {
       if ((polled_[i].revents & (POLLHUP | POLLERR)) == 0) continue;
       listeners_.erase(listeners_.begin() + static_cast<std::ptrdiff_t>(i - 1));
     }
+    return true;
   }
 
  private:
@@ -133,13 +135,17 @@ struct Supervisor::State {
   State(const core::Plan& of, base::UniqueFd socket_ruleset, const std::optional<Observation>& observation)
       : plan(of), service(plan, std::move(socket_ruleset), ObserverOf(observation)) {
     int pair[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return;
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+      error = errno;
+      return;
+    }
     inside.reset(pair[0]);
     outside.reset(pair[1]);
   }
 
   const core::Plan plan;
   Service service;         // the thread's
+  int error = 0;           // why there are no sockets
   base::UniqueFd inside;   // the thread's
   base::UniqueFd outside;  // for commands, and to wake the thread
   std::mutex mutex;
@@ -187,10 +193,7 @@ struct Supervisor::State {
     const std::unique_ptr<std::shared_ptr<State>> self(static_cast<std::shared_ptr<State>*>(argument));
     State& state = **self;
     const bool dropped = DropThreadCapabilities();
-    while (dropped && !state.Stopped()) {
-      state.service.Round(state.inside.get());
-      state.TakeListeners();
-    }
+    while (dropped && !state.Stopped() && state.service.Round(state.inside.get())) state.TakeListeners();
     // What nobody serves any more fails, rather than waiting: calls, and commands that start.
     state.service.Clear();
     state.inside.reset();
@@ -210,7 +213,7 @@ int Supervisor::Socket() const { return state_->outside.get(); }
 absl::Status Supervisor::Start() {
   const std::lock_guard lock(state_->mutex);
   if (state_->running) return absl::OkStatus();
-  if (!state_->outside) return base::ErrnoError(ErrorCode::kNotEnforced, errno, "cannot start the supervisor");
+  if (!state_->outside) return base::ErrnoError(ErrorCode::kNotEnforced, state_->error, "cannot start the supervisor");
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStackSize);

@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -14,7 +15,6 @@
 
 #include <array>
 #include <cerrno>
-#include <future>
 #include <string_view>
 #include <utility>
 
@@ -76,6 +76,7 @@ std::string Try() {
   BorrowedStart start;
   TryOrder order;
   order.stop = start.word();
+  order.parent = ::getpid();
   const auto child = start.Clone(&RunTryChild, &order, 0);
   if (!child.ok()) return std::string(child.status().message());
   base::UniqueFd listener;
@@ -94,31 +95,35 @@ std::string Try() {
   return failed.empty() && order.answer != kAnswer ? "the call was not answered" : failed;
 }
 
-std::future<SupervisorSupport> BeginTryingSupervisor() {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  auto result = std::async(std::launch::async, [] {
-    std::string why_not = Try();
-    return SupervisorSupport{why_not.empty(), std::move(why_not)};
-  });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return result;
-}
-
-std::shared_future<SupervisorSupport>& SupportOfProcess() {
-  static auto* const support = new std::shared_future<SupervisorSupport>(BeginTryingSupervisor());
-  return *support;
+void* RunTry(void* why_not) {
+  *static_cast<std::string*>(why_not) = Try();
+  return nullptr;
 }
 
 }  // namespace
 
-SupervisorSupport TrySupervisor() { return BeginTryingSupervisor().get(); }
+SupervisorSupport TrySupervisor() {
+  SupervisorSupport support;
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const int error = ::pthread_create(&thread, nullptr, &RunTry, &support.why_not);
+  if (error == 0) {
+    ::pthread_join(thread, nullptr);
+  } else {
+    support.why_not = Lacking("a thread", error);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  support.available = support.why_not.empty();
+  return support;
+}
 
-void BeginTryingSupervisorOfProcess() { SupportOfProcess(); }
-
-const SupervisorSupport& SupervisorSupportOfProcess() { return SupportOfProcess().get(); }
+const SupervisorSupport& SupervisorSupportOfProcess() {
+  static const SupervisorSupport* const support = new SupervisorSupport(TrySupervisor());
+  return *support;
+}
 
 std::string NotObserved(const SupervisorSupport& support) {
   return fmt::format("system calls that are refused, and closed paths that a program looked for: {}", support.why_not);

@@ -19,8 +19,7 @@ SupervisorSupport TrySupervisor();
 // Where it is not available: what a report then lacks, for ViolationSink::NotSeen.
 std::string NotObserved(const SupervisorSupport& support);
 
-// The same, tried once a process. It may be begun before it is asked for, while the caller does something else.
-void BeginTryingSupervisorOfProcess();
+// The same, tried once a process.
 const SupervisorSupport& SupervisorSupportOfProcess();
 
 }  // namespace leash::platform
