@@ -193,6 +193,7 @@ absl::Status InitProcess::Kill() {
   siginfo_t info = {};
   while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | __WALL) != 0) {
     if (errno == EINTR) continue;
+    if (errno == ECHILD) break;  // it has ended, and a host that waits for any child has reaped it
     return base::ErrnoError(ErrorCode::kIo, errno, "cannot wait for the sandbox's init process");
   }
   pidfd_.reset();
