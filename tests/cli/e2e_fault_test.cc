@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 #ifdef LEASH_SLOW_BUILD
-constexpr std::size_t kStride = 10;
+constexpr std::size_t kStride = 50;
 #else
 constexpr std::size_t kStride = 1;
 #endif
