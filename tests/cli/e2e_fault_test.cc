@@ -21,12 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-#ifdef LEASH_SLOW_BUILD
-constexpr std::size_t kStride = 50;
-#else
-constexpr std::size_t kStride = 1;
-#endif
-
 constexpr char kProbe[] = "fault-probe";
 
 const char* NameOfError(int error) {
@@ -157,18 +151,18 @@ class FaultTest : public LeashTest {
     std::vector<SystemCall> calls = whole.calls;
     if (error == EMFILE) std::erase_if(calls, [](const SystemCall& call) { return !MakesDescriptor(call.number); });
     Tally tally;
-    for (std::size_t i = 0; i < calls.size(); i += kStride) {
-      FaultyRun run = RunWithFault(binary(), start, kProbe, calls[i], error);
+    for (const SystemCall& call : calls) {
+      FaultyRun run = RunWithFault(binary(), start, kProbe, call, error);
       for (int tries = 0; tries < 3 && run.ended && !run.failed; ++tries) {
-        run = RunWithFault(binary(), start, kProbe, calls[i], error);
+        run = RunWithFault(binary(), start, kProbe, call, error);
       }
       tally.Count(run);
-      EXPECT_TRUE(Held(run, error)) << Describe(calls[i]) << ": " << std::strerror(error) << "\n"
+      EXPECT_TRUE(Held(run, error)) << Describe(call) << ": " << std::strerror(error) << "\n"
                                     << ::testing::PrintToString(run.result);
       if (!run.ended && ++tally.hung > 3) FAIL() << "too many do not end";
     }
-    std::cout << namespaces << ", " << NameOfError(error) << ": " << calls.size() << " calls, every "
-              << (kStride == 1 ? "one" : std::to_string(kStride) + "th") << " made to fail: " << tally.Text() << "\n";
+    std::cout << namespaces << ", " << NameOfError(error) << ": " << calls.size()
+              << " calls, each made to fail: " << tally.Text() << "\n";
     // Which thread makes how many calls differs a little from run to run, with who has to wait for whom.
     EXPECT_GE(tally.failed * 10, tally.runs * 9) << "calls that were to fail did not come";
     EXPECT_GT(tally.refused, 0U) << "no failure had an effect";
@@ -292,7 +286,6 @@ TEST_P(FaultTest, WithoutNamespacesEachCallOutOfDescriptors) { FailEachCall("off
 
 TEST_P(FaultTest, WithEitherEachCallRefused) { FailEachCall("auto", EPERM); }
 
-#ifndef LEASH_SLOW_BUILD  // a sanitizer does not start without some of these calls
 TEST_P(FaultTest, WithNamespacesEachKindOfCall) {
   if (!HasNamespaces()) GTEST_SKIP() << "this machine refuses namespaces";
   for (const int error : {EPERM, ENOSYS}) RefuseEachKind("require", error);
@@ -305,7 +298,6 @@ TEST_P(FaultTest, WithoutNamespacesEachKindOfCall) {
 TEST_P(FaultTest, WithEitherEachKindOfCall) {
   for (const int error : {EPERM, ENOSYS}) RefuseEachKind("auto", error);
 }
-#endif
 
 }  // namespace
 }  // namespace leash::testing

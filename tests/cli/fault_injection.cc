@@ -203,19 +203,10 @@ class Supervised {
   // Not what comes before leash, and not what the command does.
   bool Counts(const seccomp_notif& ask) {
     if (!begun_) {
-      begun_ = Begins(ask);
+      begun_ = true;  // by its own execution
       return false;
     }
     return NameOf(static_cast<pid_t>(ask.pid)) != command_name_;
-  }
-
-  // leash begins with its own execution; with a sanitizer, whose start-up is not leash's, where it adopts orphans.
-  static bool Begins([[maybe_unused]] const seccomp_notif& ask) {
-#ifdef LEASH_SLOW_BUILD
-    return ask.data.nr == SYS_prctl && ask.data.args[0] == PR_SET_CHILD_SUBREAPER;
-#else
-    return true;
-#endif
   }
 
   bool IsTheOne(const seccomp_notif& ask) {
