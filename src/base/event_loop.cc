@@ -1,8 +1,6 @@
 #include "base/event_loop.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <uv.h>
 
 #include <condition_variable>
@@ -12,6 +10,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "base/blocked_signals.h"
 #include "base/unique_fd.h"
 
 namespace leash::base {
@@ -62,10 +61,7 @@ EventLoop::EventLoop() : rep_(new Rep) {
   rep_->wake.data = rep_;
   uv_async_init(&rep_->loop, &rep_->wake, [](uv_async_t* handle) { static_cast<Rep*>(handle->data)->RunTasks(); });
   // The host's signals are the host's: none is delivered here.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const BlockedSignals blocked;
   std::mutex started;
   std::condition_variable running;
   bool runs = false;
@@ -81,7 +77,6 @@ EventLoop::EventLoop() : rep_(new Rep) {
   thread.detach();
   std::unique_lock lock(started);
   running.wait(lock, [&] { return runs; });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 EventLoop& EventLoop::Shared() {

@@ -1,13 +1,13 @@
 #include "platform/linux/borrowed_clone.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
 
+#include "base/blocked_signals.h"
 #include "base/status.h"
 
 // glibc's own name for clone(2). ThreadSanitizer takes the other one for a fork and lets the child repair its runtime,
@@ -24,17 +24,12 @@ constexpr std::size_t kStackSize = std::size_t{64} * 1024;
 absl::StatusOr<BorrowedChild> Clone(const ChildStack& stack, int (*function)(void*), void* argument, int flags,
                                     std::uint32_t* given_back) {
   if (!stack.ok()) return base::Error(ErrorCode::kSpawnFailed, "cannot make a stack for a process");
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
   // No handler of the host may run in the child, on memory that is not its own.
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const base::BlockedSignals blocked;
   int pidfd = -1;
   flags |= CLONE_VM | CLONE_PIDFD | (given_back != nullptr ? CLONE_CHILD_CLEARTID : CLONE_VFORK);
   const pid_t pid = ::__clone(function, stack.Top(), flags, argument, &pidfd, nullptr, given_back);
-  const int error = errno;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (pid < 0) return base::ErrnoError(ErrorCode::kSpawnFailed, error, "cannot make a process");
+  if (pid < 0) return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot make a process");
   return BorrowedChild{pid, base::UniqueFd(pidfd)};
 }
 

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "base/blocked_signals.h"
 #include "base/status.h"
 #include "platform/linux/supervisor_caller.h"
 #include "platform/linux/supervisor_metadata.h"
@@ -60,8 +60,8 @@ class Service {
     listeners_.clear();
   }
 
-  // Waits for calls, or for `wake`, and answers at most one a listener: none crowds out another.
-  // False: it cannot wait for any.
+  // Waits for calls, or for `wake`, and answers at most one a listener: none crowds out another. False: it cannot wait
+  // for any.
   bool Round(int wake) {
     polled_.assign(1, {wake, POLLIN, 0});
     for (const Listener& listener : listeners_) polled_.push_back({listener->get(), POLLIN, 0});
@@ -218,13 +218,9 @@ absl::Status Supervisor::Start() {
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStackSize);
   // The host's signals are the host's: none is delivered there.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const base::BlockedSignals blocked;
   auto self = std::make_unique<std::shared_ptr<State>>(state_);
   const int error = ::pthread_create(&state_->thread, &attributes, &State::Run, self.get());
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
   if (error != 0) return base::ErrnoError(ErrorCode::kNotEnforced, error, "cannot start the supervisor");
   (void)self.release();  // the thread's
