@@ -140,8 +140,6 @@ class FaultTest : public LeashTest {
     arguments.insert(arguments.end(), acts.begin(), acts.end());
     Start start = StartOf(arguments);
     start.environment.emplace_back("TMPDIR", Root("tmp"));
-    // A sanitizer's own work at the end is not to fail.
-    start.environment.emplace_back("ASAN_OPTIONS", "detect_leaks=0");
     return start;
   }
 

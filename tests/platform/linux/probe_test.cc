@@ -1,18 +1,12 @@
 #include "platform/linux/probe.h"
 
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstddef>
 
 #include "leash/leash.h"
+#include "platform/linux/without_system_call.h"
 
 namespace leash::platform {
 namespace {
@@ -20,28 +14,6 @@ namespace {
 const Mechanism* Find(const std::vector<Mechanism>& all, std::string_view name) {
   const auto found = std::find_if(all.begin(), all.end(), [&](const Mechanism& m) { return m.name == name; });
   return found == all.end() ? nullptr : &*found;
-}
-
-// A kernel without one system call: a filter answers ENOSYS for it, in a process of its own.
-template <typename F>
-int WithoutSystemCall(unsigned number, const F& body) {
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    sock_filter instructions[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const sock_fprog program = {4, instructions};
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-      ::_exit(99);
-    }
-    ::_exit(body());
-  }
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 TEST(Probe, EveryRequiredMechanismProvesItself) {

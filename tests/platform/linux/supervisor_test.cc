@@ -9,46 +9,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstddef>
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "leash/leash.h"
 #include "platform/linux/supervisor_support.h"
+#include "platform/linux/without_system_call.h"
 
 namespace leash::platform {
 namespace {
 
-#define SKIP_WITHOUT_SUPERVISOR()                                                          \
-  if (const SupervisorSupport& support = SupervisorSupportOfProcess(); !support.available) \
+#define SKIP_WITHOUT_SUPERVISOR()                                                            \
+  if (const SupervisorSupport& support = SupervisorSupportOfProcess(); !support.available()) \
   GTEST_SKIP() << "supervisor: " << support.why_not
 
 absl::StatusOr<Sandbox<>> WithoutNamespaces() {
   return Sandbox<>::Create(SandboxConfig::Builder().Namespaces(Namespaces::kOff).Build());
-}
-
-// Runs in a process of its own, in which one system call answers ENOSYS.
-template <typename F>
-int WithoutSystemCall(unsigned number, const F& body) {
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    sock_filter instructions[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const sock_fprog program = {4, instructions};
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-      ::_exit(99);
-    }
-    ::_exit(body());
-  }
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 TEST(Supervisor, IsUsedWhereItWorksAndSaidSo) {
@@ -92,7 +69,7 @@ TEST(Supervisor, IsDoneWithoutUnderASupervisor) {
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0) ::_exit(99);
     const SupervisorSupport support = TrySupervisor();
-    if (support.available || support.why_not != "leash runs under a supervisor itself") ::_exit(1);
+    if (support.available() || support.why_not != "leash runs under a supervisor itself") ::_exit(1);
     ::_exit(0);
   }
   int status = 0;
