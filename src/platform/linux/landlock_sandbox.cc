@@ -296,7 +296,7 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
   LEASH_ASSIGN_OR_RETURN(base::UniqueFd start_dir, base::OpenCanonical(plan.start_dir));
   const SupervisorSupport& support = SupervisorSupportOfProcess();
   std::unique_ptr<Supervisor> supervisor;
-  if (support.available) {
+  if (support.available()) {
     LEASH_ASSIGN_OR_RETURN(base::UniqueFd socket_ruleset, MakeSocketRuleset(grants));
     std::optional<Observation> observation;
     if (report.sink != nullptr) {
@@ -308,7 +308,7 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
     base::Log(base::LogLevel::kInfo, "no supervisor: {}", support.why_not);
     if (report.sink != nullptr) report.sink->NotSeen(NotObserved(support));
   }
-  core::HeldBy held_by{false, support.available, std::move(why_no_namespaces), support.why_not};
+  core::HeldBy held_by{false, support.available(), std::move(why_no_namespaces), support.why_not};
   return std::make_unique<LandlockSandbox>(plan, id, canary, features, std::move(limits), std::move(report.audit),
                                            std::move(ruleset), std::move(start_dir), std::move(supervisor),
                                            std::move(held_by));

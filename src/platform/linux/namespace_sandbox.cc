@@ -193,7 +193,7 @@ class NamespaceSandbox final : public core::PreparedSandbox {
 absl::StatusOr<std::unique_ptr<Supervisor>> MakeObserver(const core::Plan& plan, const ReportSources& report) {
   if (report.sink == nullptr) return nullptr;
   const SupervisorSupport& support = SupervisorSupportOfProcess();
-  if (!support.available) {
+  if (!support.available()) {
     report.sink->NotSeen(NotObserved(support));
     return nullptr;
   }

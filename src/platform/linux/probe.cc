@@ -267,8 +267,8 @@ Mechanism ProbeNamespaces() {
 
 Mechanism ProbeSupervisor() {
   const SupervisorSupport support = TrySupervisor();
-  return {"supervisor", support.available, false,
-          support.available ? "a system call taken, looked into and answered" : support.why_not,
+  return {"supervisor", support.available(), false,
+          support.available() ? "a system call taken, looked into and answered" : support.why_not,
           "without namespaces: modes, owners, times, watches and unix sockets follow the rules on paths; without it "
           "unix sockets are refused, and the others open on files that you own"};
 }

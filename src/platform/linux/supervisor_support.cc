@@ -6,7 +6,6 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -18,6 +17,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/blocked_signals.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "fmt/format.h"
@@ -104,10 +104,7 @@ void* RunTry(void* why_not) {
 
 SupervisorSupport TrySupervisor() {
   SupervisorSupport support;
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const base::BlockedSignals blocked;
   pthread_t thread;
   const int error = ::pthread_create(&thread, nullptr, &RunTry, &support.why_not);
   if (error == 0) {
@@ -115,8 +112,6 @@ SupervisorSupport TrySupervisor() {
   } else {
     support.why_not = Lacking("a thread", error);
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  support.available = support.why_not.empty();
   return support;
 }
 

@@ -6,8 +6,8 @@
 namespace leash::platform {
 
 struct SupervisorSupport {
-  bool available = false;
-  std::string why_not;
+  std::string why_not;  // empty: it works
+  bool available() const { return why_not.empty(); }
 };
 
 // Tries it: a process calls, a thread without capabilities takes the call, looks into the process, and answers. Needs
