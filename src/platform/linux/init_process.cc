@@ -135,6 +135,9 @@ absl::StatusOr<std::unique_ptr<InitProcess>> InitProcess::Start() {
                        fmt::format("this machine refuses namespaces ({})", std::string(child.status().message())));
   }
   init->pidfd_ = std::move(child->pidfd);
+  // A new process often waits behind its parent, on the same processor, until that sleeps. Let run, it soon executes its
+  // program, and the kernel looks for a free processor then: it works while the caller plans.
+  ::sched_yield();
   return init;
 }
 
