@@ -21,12 +21,38 @@
 
 namespace leash {
 
+// How a request came to the egress proxy.
+enum class Arrival {
+  kTransparent,  // a connection to an address: the program need not know of a proxy
+  kConnect,      // HTTP CONNECT (RFC 9110, 9.3.6)
+  kHttp,         // a request to the proxy itself, with an absolute target (RFC 9112, 3.2.2)
+  kSocks,        // SOCKS4a or SOCKS5 (RFC 1928)
+  kDns,          // a question for a name: the answer tells nothing, the connection is asked about again
+};
+
+// What is spoken, as far as it is known when the policy is asked.
+enum class Protocol { kTcp, kTls, kHttp, kDns };
+
 struct NetworkRequest {
-  std::string host;        // lower case, without a trailing dot; an IP literal without brackets
-  std::uint16_t port = 0;  // 1 to 65535
+  // Lower case, in A-labels (RFC 5890), without a trailing dot; an address in its canonical form, without brackets.
+  std::string host;
+  std::uint16_t port = 0;  // 1 to 65535; 0 when a name is asked for (kDns): is any port of that host allowed?
+  Protocol protocol = Protocol::kTcp;
+  Arrival arrival = Arrival::kTransparent;
+  std::string method;                  // of HTTP, when it can be seen; else empty
+  std::string path;                    // as sent, without its query
+  std::vector<std::string> addresses;  // what the host was resolved to; empty when that is still to be done
+  std::int64_t pid = 0;                // who asked; 0 and empty when it is not known
+  std::string executable;
 };
 
 enum class Verdict { kDeny, kAllow };
+
+// A verdict with the rule that it comes from, for the audit log: a pattern as it was written, or empty.
+struct Ruling {
+  Verdict verdict = Verdict::kDeny;
+  std::string rule;
+};
 
 template <typename P>
 concept NetworkPolicy = std::copyable<P> && requires(const P& policy, const NetworkRequest& request) {

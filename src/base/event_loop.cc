@@ -84,6 +84,8 @@ EventLoop& EventLoop::Shared() {
   return *loop;
 }
 
+uv_loop_t* EventLoop::Handle() { return &rep_->loop; }
+
 void EventLoop::Post(std::function<void()> task) {
   {
     const std::lock_guard lock(rep_->mutex);

@@ -6,6 +6,8 @@
 
 #include "absl/time/time.h"
 
+struct uv_loop_s;
+
 namespace leash::base {
 
 // A libuv loop on a thread of its own, started with the first use and living as long as the process: never stopped,
@@ -18,6 +20,8 @@ class EventLoop {
  public:
   static EventLoop& Shared();
 
+  // The loop itself, for use on its thread alone.
+  uv_loop_s* Handle();
   // Runs `task` on the loop's thread.
   void Post(std::function<void()> task);
   // Runs `task` on the loop's thread and waits for it. Called on that thread itself, it just runs.
