@@ -30,10 +30,12 @@ function(leash_precompile target)
 endfunction()
 
 # -Wrestrict: GCC 12 sees overlapping copies in std::string's own operator+ (GCC bug 105651).
+# -Wmaybe-uninitialized: and uninitialized strings in empty std::optional members that are copied (GCC bug 105562).
 add_library(leash_warnings INTERFACE)
 target_compile_options(leash_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wshadow
-  $<$<COMPILE_LANGUAGE:CXX>:-Wconversion -Wno-missing-field-initializers -Wno-restrict>)
+  $<$<COMPILE_LANGUAGE:CXX>:-Wconversion -Wno-missing-field-initializers>
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict -Wno-maybe-uninitialized>)
 
 # Instrumented code sets off warnings of GCC 12 that are wrong (maybe-uninitialized, array-bounds in std::string). The
 # other presets compile the same sources without mercy.
@@ -55,4 +57,10 @@ endif()
 if(LEASH_COVERAGE)
   add_compile_options(--coverage)
   add_link_options(--coverage)
+endif()
+if(LEASH_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "LEASH_FUZZ needs clang: libFuzzer is a part of it")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
