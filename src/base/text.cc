@@ -80,4 +80,10 @@ std::string Printable(std::string_view text) {
   return result;
 }
 
+std::size_t CharacterNumber(std::string_view text, std::size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  const auto starts = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; };
+  return static_cast<std::size_t>(std::count_if(before.begin(), before.end(), starts)) + 1;
+}
+
 }  // namespace leash::base

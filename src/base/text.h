@@ -1,6 +1,7 @@
 // Small text helpers.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,5 +14,8 @@ std::string_view Nearest(std::string_view word, std::span<const std::string_view
 // `text` on one line, fit for a message: as \xNN what is no UTF-8, what controls a terminal, and what changes the
 // direction of writing.
 std::string Printable(std::string_view text);
+
+// The number, from 1, of the character of UTF-8 that stands at byte `offset`: for "at character 7" in a message.
+std::size_t CharacterNumber(std::string_view text, std::size_t offset);
 
 }  // namespace leash::base

@@ -40,5 +40,12 @@ TEST(Printable, ShowsWhatTurnsTheTextAround) {
             "txt.\\xe2\\x80\\xaeexe");
 }
 
+TEST(CharacterNumber, CountsCharactersNotBytes) {
+  EXPECT_EQ(CharacterNumber("abc", 0), 1U);
+  EXPECT_EQ(CharacterNumber("abc", 2), 3U);
+  EXPECT_EQ(CharacterNumber("\xc3\xbc.c", 2), 2U);
+  EXPECT_EQ(CharacterNumber("", 0), 1U);
+}
+
 }  // namespace
 }  // namespace leash::base
