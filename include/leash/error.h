@@ -23,6 +23,7 @@ enum class ErrorCode : int {
   kConfigFile = 10,           // a configuration file is unreadable or wrong; the message says where
   kClosed = 11,               // the sandbox or child was used after it had ended
   kIo = 12,                   // any other failed system call
+  kDenied = 13,               // a rule about the network refuses it; the message says which
 };
 
 // The code carried by `status`; kUnknown when it carries none (or is ok).

@@ -1,64 +1,32 @@
-// Network policies: who may be talked to, as a type.
+// Network policies: who may be talked to, as a type. What a policy is stands in network_policy.h.
 //
-// A policy is a copyable value with
-//   static constexpr bool kDeniesAll;                     true: no proxy, no socket, no route; Check is never called
-//   Verdict Check(const NetworkRequest&) const;           called from any thread, must not block
-// `kDeniesAll` decides, never the type's identity: a wrapper around DenyAll that says so is as tight as DenyAll.
+//   auto list = AllowList({"api.example.com:443", "*.github.com", "GET https://pypi.org/simple/*"});
+//   auto asking = CustomPolicy([](NetworkRequest request, std::function<void(Verdict)> answer) { ... });
+//   auto policy = list || asking;
 //
-// DenyAll is enforced. The other policies need the egress proxy, which this version does not have: a sandbox with one
-// of them is refused by Create() with ErrorCode::kUnsupported. It is never run with more network than was asked for.
+// Policies other than DenyAll need namespaces: where there can be none, Create() refuses with ErrorCode::kUnsupported.
+// A sandbox is never run with more network than was asked for.
 #pragma once
 
 #include <concepts>
-#include <cstdint>
+#include <functional>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "leash/network_operators.h"
+#include "leash/network_policy.h"
+#include "leash/network_request.h"
 
 namespace leash {
 
-// How a request came to the egress proxy.
-enum class Arrival {
-  kTransparent,  // a connection to an address: the program need not know of a proxy
-  kConnect,      // HTTP CONNECT (RFC 9110, 9.3.6)
-  kHttp,         // a request to the proxy itself, with an absolute target (RFC 9112, 3.2.2)
-  kSocks,        // SOCKS4a or SOCKS5 (RFC 1928)
-  kDns,          // a question for a name: the answer tells nothing, the connection is asked about again
-};
-
-// What is spoken, as far as it is known when the policy is asked.
-enum class Protocol { kTcp, kTls, kHttp, kDns };
-
-struct NetworkRequest {
-  // Lower case, in A-labels (RFC 5890), without a trailing dot; an address in its canonical form, without brackets.
-  std::string host;
-  std::uint16_t port = 0;  // 1 to 65535; 0 when a name is asked for (kDns): is any port of that host allowed?
-  Protocol protocol = Protocol::kTcp;
-  Arrival arrival = Arrival::kTransparent;
-  std::string method;                  // of HTTP, when it can be seen; else empty
-  std::string path;                    // as sent, without its query
-  std::vector<std::string> addresses;  // what the host was resolved to; empty when that is still to be done
-  std::int64_t pid = 0;                // who asked; 0 and empty when it is not known
-  std::string executable;
-};
-
-enum class Verdict { kDeny, kAllow };
-
-// A verdict with the rule that it comes from, for the audit log: a pattern as it was written, or empty.
-struct Ruling {
-  Verdict verdict = Verdict::kDeny;
-  std::string rule;
-};
-
-template <typename P>
-concept NetworkPolicy = std::copyable<P> && requires(const P& policy, const NetworkRequest& request) {
-  { P::kDeniesAll } -> std::convertible_to<bool>;
-  { policy.Check(request) } -> std::same_as<Verdict>;
-};
+namespace net {
+class PatternSet;
+}
 
 // No network at all. The default.
 struct DenyAll {
@@ -72,8 +40,24 @@ struct AllowAll {
   Verdict Check(const NetworkRequest&) const { return Verdict::kAllow; }
 };
 
-// Hosts by name: `host`, `*.host` (any name below it, not the host itself), each with an optional `:port`.
-// Names are compared without regard to case or a trailing dot.
+// Hosts by name or address, and HTTP requests by method and path:
+//
+//   [METHOD[,METHOD...] ] [tcp:// | tls:// | http:// | https://] HOST [:PORT] [/PATH]
+//
+//   HOST   api.example.com     that name
+//          *.example.com       any name below it, not itself
+//          **.example.com      itself and any name below it
+//          **                  every name and address
+//          192.0.2.7  2001:db8::7  192.0.2.0/24  2001:db8::/32
+//                              addresses that a program connects to without a name; in [brackets] before a port or path
+//   PORT   443, 8000-8999 or *; without one: any, but 80 for http:// and 443 for https://
+//   PATH   /v1/models exactly, or /v1/* for all that begins with /v1/; percent-encoded, upper and lower case count
+//
+// Names are compared without regard to case, a trailing dot and how they are encoded (IDNA). A wildcard above names
+// that strangers register (*.com, *.github.io) is refused unless it says so: public-suffix:*.github.io.
+// docs/network.md has the details.
+//
+// Copies share what was compiled. Any thread may ask.
 class AllowList {
  public:
   static constexpr bool kDeniesAll = false;
@@ -81,35 +65,63 @@ class AllowList {
   AllowList(std::initializer_list<std::string_view> patterns);
   explicit AllowList(const std::vector<std::string>& patterns);
 
-  Verdict Check(const NetworkRequest& request) const;
+  // kInspect when only some of what the request may turn out to be is allowed: see Verdict.
+  Ruling Check(const NetworkRequest& request) const;
 
   // Not ok when a pattern is malformed (ErrorCode::kInvalidArgument, naming pattern and position). A malformed
   // pattern never matches; Create() returns this status.
   const absl::Status& status() const { return status_; }
 
  private:
-  struct Pattern {
-    std::string host;  // without the "*."
-    bool subdomains = false;
-    std::uint16_t port = 0;  // 0: any
-  };
-  void Add(std::string_view pattern);
-
-  std::vector<Pattern> patterns_;
   absl::Status status_;
+  std::shared_ptr<const net::PatternSet> patterns_;
 };
 
-// A function that decides: bool(const NetworkRequest&), called from any thread.
+namespace internal {
+
 template <typename F>
-requires std::predicate<const F&, const NetworkRequest&>
+concept DecidesByReturn = requires(const F& decide, const NetworkRequest& request) {
+  requires PolicyAnswer<decltype(decide(request))> || AwaitableAnswer<decltype(decide(request))> ||
+      std::predicate<const F&, const NetworkRequest&>;
+};
+
+template <typename F>
+concept DecidesByCallback = std::invocable<const F&, NetworkRequest, std::function<void(Verdict)>>;
+
+}  // namespace internal
+
+// A function that decides, called from any thread, also by several at once. One of
+//   bool, Verdict or Ruling (const NetworkRequest&)
+//   something awaitable that yields one of them (const NetworkRequest&): the request lives as long as the awaiting
+//   void(NetworkRequest, std::function<void(Verdict)>): calls back once, now or later, from any thread; the first call
+//     counts, and a callback that is dropped without a call denies
+// Copies share the function.
+template <typename F>
+requires internal::DecidesByReturn<F> || internal::DecidesByCallback<F>
 class CustomPolicy {
  public:
   static constexpr bool kDeniesAll = false;
-  explicit CustomPolicy(F decide) : decide_(std::move(decide)) {}
-  Verdict Check(const NetworkRequest& request) const { return decide_(request) ? Verdict::kAllow : Verdict::kDeny; }
+  explicit CustomPolicy(F decide) : decide_(std::make_shared<const F>(std::move(decide))) {}
+
+  auto Check(const NetworkRequest& request) const {
+    if constexpr (internal::DecidesByReturn<F>) {
+      using Answer = decltype((*decide_)(request));
+      if constexpr (internal::PolicyAnswer<Answer> && !std::same_as<std::remove_cvref_t<Answer>, bool>) {
+        return std::remove_cvref_t<Answer>((*decide_)(request));
+      } else if constexpr (internal::AwaitableAnswer<Answer>) {
+        return (*decide_)(request);
+      } else {
+        return (*decide_)(request) ? Verdict::kAllow : Verdict::kDeny;
+      }
+    } else {
+      return PendingRuling([decide = decide_, request](std::function<void(Ruling)> answer) {
+        (*decide)(request, [answer = std::move(answer)](Verdict verdict) { answer({verdict, {}}); });
+      });
+    }
+  }
 
  private:
-  F decide_;
+  std::shared_ptr<const F> decide_;
 };
 
 }  // namespace leash

@@ -32,6 +32,7 @@ constexpr std::array kCodes = {
     CodeRow{ErrorCode::kConfigFile, "config_file", absl::StatusCode::kInvalidArgument},
     CodeRow{ErrorCode::kClosed, "closed", absl::StatusCode::kFailedPrecondition},
     CodeRow{ErrorCode::kIo, "io", absl::StatusCode::kInternal},
+    CodeRow{ErrorCode::kDenied, "denied", absl::StatusCode::kPermissionDenied},
 };
 
 const CodeRow& RowOf(ErrorCode code) {

@@ -40,11 +40,11 @@ TEST(AllowList, NamesAMalformedPattern) {
   }
 }
 
-TEST(NetworkPolicies, OnesThatNeedTheProxyAreRefusedNotWidened) {
+TEST(NetworkPolicies, WithoutNamespacesTheyAreRefusedNotWidened) {
   const auto custom = CustomPolicy([](const NetworkRequest& request) { return request.port == 443; });
   EXPECT_EQ(custom.Check({"x", 443}), Verdict::kAllow);
   EXPECT_EQ(custom.Check({"x", 80}), Verdict::kDeny);
-  const auto builder = SandboxConfig::Builder();
+  const auto builder = SandboxConfig::Builder().Namespaces(Namespaces::kOff);
   EXPECT_EQ(GetErrorCode(CreateSandbox(builder.Network(custom).Build()).status()), ErrorCode::kUnsupported);
   EXPECT_EQ(GetErrorCode(CreateSandbox(builder.Network(AllowAll()).Build()).status()), ErrorCode::kUnsupported);
   EXPECT_EQ(GetErrorCode(CreateSandbox(builder.Network(AllowList({"a.b"})).Build()).status()), ErrorCode::kUnsupported);
