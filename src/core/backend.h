@@ -1,6 +1,7 @@
 // What a platform implements: proving itself, and applying a plan. One implementation is linked in.
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <termios.h>
 
@@ -79,6 +80,29 @@ struct HeldBy {
   std::string why_no_supervisor;
 };
 
+// Where the traffic of a sandbox with a network policy comes out: sockets of the sandbox's own network, which nobody
+// inside holds. All are close-on-exec and do not block. The sandbox's network lives as long as one of them, or a
+// connection of theirs, is open; once they are closed, programs inside are refused every connection.
+struct EgressIntake {
+  // TCP, listening. Every connection of a program arrives here, to whatever address it was made: but for those to
+  // loopback addresses, which stay among the sandbox's programs, except to kEgressPort (the proxy, asked by name) and
+  // to port 53 (DNS over TCP).
+  std::vector<base::UniqueFd> listeners;
+  // Not empty when this machine cannot redirect connections: why. Then only those to kEgressPort of a loopback address
+  // and, of every address, loopback or not, to a few well-known ports arrive; others are refused.
+  std::string why_not_all;
+  // UDP, bound to port 53 of every address, one of each family that there is; IPv6 ones take no IPv4. A message comes
+  // with the address that was asked (IP_PKTINFO, IPV6_PKTINFO), and its answer must be sent from that address in the
+  // same way. Datagrams to other ports are refused by the sandbox's network itself.
+  std::vector<base::UniqueFd> resolvers;
+  // Where an accepted connection was to go. False: to the listener itself, by a program that speaks to a proxy; or it
+  // cannot be told any more. Safe from any thread.
+  bool (*original_destination)(int connection, sockaddr_storage& destination) = nullptr;
+  // Moves up to `most` bytes between a socket and a pipe without copying them, nor waiting: as read(2) and write(2) do,
+  // with their errors. Null where the system has no such call. Safe from any thread.
+  ssize_t (*splice)(int from, int to, std::size_t most) = nullptr;
+};
+
 // A plan made ready: grants opened, rules compiled. Safe to use from several threads.
 class PreparedSandbox {
  public:
@@ -90,6 +114,9 @@ class PreparedSandbox {
   virtual void BeginKillAll() {}
   virtual absl::Status KillAll() = 0;
   virtual HeldBy Isolation() const = 0;
+  // Of a plan with a network policy: to be called by one thread, before the first command. Empty when the plan denies
+  // the network, and from the second call on.
+  virtual EgressIntake TakeEgress() { return {}; }
   // Returns when what was refused so far has been reported to the sink, or after two seconds.
   virtual void SettleReports() {}
   // Paths that a command could change although the plan guards or closes them: the caller must watch them.

@@ -64,11 +64,19 @@ absl::StatusOr<Stream> OpenStream(const Stdio& stdio, int number) {
   return base::Error(ErrorCode::kInvalidArgument, "unknown kind of stream");
 }
 
+// Whether a stream socket stays the stream that it is although its holder may connect(2): one of the internet families
+// can be pointed elsewhere at any time, through the network that it was made in, and a unix socket that is not
+// connected can be connected.
+bool StaysAsItIs(int fd) {
+  sockaddr_storage address = {};
+  socklen_t size = sizeof(address);
+  return ::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 && address.ss_family == AF_UNIX;
+}
+
 // A datagram socket can send anywhere and a listening one is an open door: neither is a mere stream.
 absl::Status CheckStream(int fd, bool network_denied) {
   int type = 0;
   socklen_t size = sizeof(type);
-  if (!network_denied) return absl::OkStatus();
   const auto unknown = [fd] {
     return base::ErrnoError(ErrorCode::kSpawnFailed, errno,
                             fmt::format("cannot tell what kind of socket descriptor {} is", fd));
@@ -79,11 +87,15 @@ absl::Status CheckStream(int fd, bool network_denied) {
   int listening = 0;
   size = sizeof(listening);
   if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0) return unknown();
-  if ((type == SOCK_STREAM || type == SOCK_SEQPACKET) && listening == 0) return absl::OkStatus();
+  const bool stream = (type == SOCK_STREAM || type == SOCK_SEQPACKET) && listening == 0;
+  if (stream && (network_denied || StaysAsItIs(fd))) return absl::OkStatus();
   return base::Error(ErrorCode::kInvalidArgument,
                      fmt::format("descriptor {} is a {} socket: it would give the command a network that its policy "
                                  "denies; connect the stream to a pipe or a file",
-                                 fd, listening != 0 ? "listening" : "datagram"));
+                                 fd,
+                                 listening != 0 ? "listening"
+                                 : stream       ? "network"
+                                                : "datagram"));
 }
 
 }  // namespace

@@ -16,6 +16,9 @@
 
 namespace leash::core {
 
+// Where programs in a sandbox with a network policy find the egress proxy, on their loopback addresses.
+inline constexpr std::uint16_t kEgressPort = 3128;
+
 // Where a rule comes from. Among rules on the same path the later one here wins.
 enum class RuleKind { kTier, kProtection, kGrant, kDeny };
 std::string_view RuleKindName(RuleKind kind);

@@ -366,8 +366,30 @@ class Planner {
       }
       environment.Set(name, value);
     }
+    if (!plan_.network_denied) NameProxy(environment);
     plan_.environment.assign(environment.variables().begin(), environment.variables().end());
     return absl::OkStatus();
+  }
+
+  // Every connection comes to the proxy anyway. A program that knows of it sends it names in place of addresses, and is
+  // told in words what was refused. A variable that the user has set, in whichever case, stays as it is.
+  static void NameProxy(base::Environment& environment) {
+    struct Row {
+      std::string_view upper, lower;
+      std::string value;
+    };
+    const std::string authority = fmt::format("127.0.0.1:{}", kEgressPort);
+    const Row rows[] = {{"HTTP_PROXY", "http_proxy", "http://" + authority},
+                        {"HTTPS_PROXY", "https_proxy", "http://" + authority},
+                        {"ALL_PROXY", "all_proxy", "socks5h://" + authority},
+                        {"NO_PROXY", "no_proxy", "localhost,127.0.0.1,::1"}};
+    for (const Row& row : rows) {
+      if (environment.Get(row.upper).has_value() || environment.Get(row.lower).has_value()) continue;
+      environment.Set(row.upper, row.value);
+      environment.Set(row.lower, row.value);
+    }
+    // Node.js looks at the others only then.
+    if (!environment.Get("NODE_USE_ENV_PROXY").has_value()) environment.Set("NODE_USE_ENV_PROXY", "1");
   }
 
   static absl::Status CheckName(const std::string& name) {

@@ -64,6 +64,28 @@ class PlannerTest : public ::testing::Test {
   HostFacts host_;
 };
 
+TEST_F(PlannerTest, ANetworkNamesTheProxy) {
+  const auto environment_of = [&](const SandboxConfig& config) {
+    auto plan = MakePlan(config, false, host_);
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    return plan.ok() ? plan->environment : decltype(plan->environment){};
+  };
+  SandboxConfig config;
+  EXPECT_THAT(environment_of(config), Contains(Pair("HTTPS_PROXY", "http://127.0.0.1:3128")));
+  EXPECT_THAT(environment_of(config), Contains(Pair("http_proxy", "http://127.0.0.1:3128")));
+  EXPECT_THAT(environment_of(config), Contains(Pair("all_proxy", "socks5h://127.0.0.1:3128")));
+  EXPECT_THAT(environment_of(config), Contains(Pair("NO_PROXY", "localhost,127.0.0.1,::1")));
+  EXPECT_THAT(environment_of(config), Contains(Pair("NODE_USE_ENV_PROXY", "1")));
+  EXPECT_THAT(Make(config).environment, Not(Contains(Pair("HTTPS_PROXY", ::testing::_)))) << "none when it is denied";
+
+  // In whichever case it is the user's word.
+  config.env = {{"HTTPS_PROXY", "http://127.0.0.1:9"}, {"no_proxy", ""}};
+  EXPECT_THAT(environment_of(config), Contains(Pair("HTTPS_PROXY", "http://127.0.0.1:9")));
+  EXPECT_THAT(environment_of(config), Not(Contains(Pair("https_proxy", ::testing::_))));
+  EXPECT_THAT(environment_of(config), Not(Contains(Pair("NO_PROXY", ::testing::_))));
+  EXPECT_THAT(environment_of(config), Contains(Pair("HTTP_PROXY", "http://127.0.0.1:3128")));
+}
+
 TEST_F(PlannerTest, TheThreeTiersDiffer) {
   struct Row {
     const char* path;

@@ -47,7 +47,7 @@ void ArrangeDescriptors(InitOrder* order) {
 // A user other than root loses all capabilities on execution, but for those that are ambient. These are what the init
 // process needs until the sandbox is made.
 void KeepCapabilities(InitOrder* order) {
-  constexpr int kKept[] = {CAP_SYS_ADMIN, CAP_SETPCAP, CAP_NET_ADMIN};
+  constexpr int kKept[] = {CAP_SYS_ADMIN, CAP_SETPCAP, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE};
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[2] = {};
   for (const int capability : kKept) {

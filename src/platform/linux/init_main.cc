@@ -166,6 +166,7 @@ class Init {
   void SetUpSandbox(long entered, const Arena& arena) {
     Answer answer = {};
     answer.kind = AnswerKind::kReady;
+    SetUpResult result;
     if (entered < 0 || signals_ < 0 || !arena.ok()) {
       answer.kind = AnswerKind::kRefused;
       answer.stage = static_cast<int>(entered < 0    ? wire::SetUpStage::kUnshare
@@ -175,16 +176,22 @@ class Init {
     } else {
       order_ = reinterpret_cast<const wire::SetUpOrder*>(arena.base());
       arena_ = arena.base();
-      const SetUpResult result = SetUp(*order_, arena_);
+      result = SetUp(*order_, arena_);
       ruleset_ = result.ruleset;
       if (result.stage != wire::SetUpStage::kNone) {
         answer.kind = AnswerKind::kRefused;
         answer.stage = static_cast<int>(result.stage);
         answer.error = static_cast<int>(-result.error);
         answer.step = result.step;
+      } else {
+        answer.error = static_cast<int>(-result.egress.redirection_error);
+        answer.listeners = static_cast<std::uint32_t>(result.egress.listeners);
       }
     }
-    if (!Send(wire::kControl, answer) || answer.kind == AnswerKind::kRefused) End();
+    const EgressResult& egress = result.egress;
+    const int count = answer.kind == AnswerKind::kReady ? egress.count : 0;
+    if (!Send(wire::kControl, answer, egress.fds, count) || answer.kind == AnswerKind::kRefused) End();
+    for (int i = 0; i < count; ++i) Sys(SYS_close, egress.fds[i]);
   }
 
   void Serve() {
@@ -238,7 +245,8 @@ class Init {
       Send(answers, answer);
     } else {
       answer.kind = AnswerKind::kStarted;
-      if (Send(answers, answer, pidfd, terminal)) {
+      const int fds[] = {pidfd, terminal};
+      if (Send(answers, answer, fds, terminal >= 0 ? 2 : 1)) {
         *slot = {pid, answers, message.request.command, order.new_session};
         message.fds[1] = -1;  // stays open until the end is told
       } else {
@@ -282,6 +290,7 @@ class Init {
     order.parent = static_cast<pid_t>(Sys(SYS_getpid));
     order.signals_scoped = order_->landlock_scoped != 0;
     order.sockets_refused = order_->sockets_refused;
+    order.network_local = order_->egress.wanted;
     return true;
   }
 

@@ -26,14 +26,14 @@ bool Receive(int socket, Message& message) {
   return true;
 }
 
-bool Send(int socket, const wire::Answer& answer, int first, int second) {
+bool Send(int socket, const wire::Answer& answer, const int* fds, int count) {
   iovec body = {const_cast<wire::Answer*>(&answer), sizeof(answer)};
-  alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {};
+  alignas(cmsghdr) char control[CMSG_SPACE(wire::kMostAnswerDescriptors * sizeof(int))] = {};
   msghdr header = {};
   header.msg_iov = &body;
   header.msg_iovlen = 1;
-  if (first >= 0) {
-    const std::size_t size = (second >= 0 ? 2 : 1) * sizeof(int);
+  if (count > 0) {
+    const std::size_t size = static_cast<std::size_t>(count) * sizeof(int);
     header.msg_control = control;
     header.msg_controllen = CMSG_SPACE(size);
     cmsghdr* rights = CMSG_FIRSTHDR(&header);
@@ -41,8 +41,7 @@ bool Send(int socket, const wire::Answer& answer, int first, int second) {
     rights->cmsg_type = SCM_RIGHTS;
     rights->cmsg_len = CMSG_LEN(size);
     auto* attached = reinterpret_cast<int*>(CMSG_DATA(rights));
-    attached[0] = first;
-    if (second >= 0) attached[1] = second;
+    for (int i = 0; i < count; ++i) attached[i] = fds[i];
   }
   return Sys(SYS_sendmsg, socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }

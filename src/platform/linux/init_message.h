@@ -40,7 +40,7 @@ struct Message {
 // Blocks. False: leash has closed the socket, or speaks nonsense.
 bool Receive(int socket, Message& message);
 
-// False: it was not told, for whatever reason. Descriptors are attached as far as there are any.
-bool Send(int socket, const wire::Answer& answer, int first = -1, int second = -1);
+// With `count` descriptors attached, at most wire::kMostAnswerDescriptors. False: it was not told, for whatever reason.
+bool Send(int socket, const wire::Answer& answer, const int* fds = nullptr, int count = 0);
 
 }  // namespace leash::platform::init

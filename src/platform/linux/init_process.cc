@@ -135,8 +135,8 @@ absl::StatusOr<std::unique_ptr<InitProcess>> InitProcess::Start() {
                        fmt::format("this machine refuses namespaces ({})", std::string(child.status().message())));
   }
   init->pidfd_ = std::move(child->pidfd);
-  // A new process often waits behind its parent, on the same processor, until that sleeps. Let run, it soon executes its
-  // program, and the kernel looks for a free processor then: it works while the caller plans.
+  // A new process often waits behind its parent, on the same processor, until that sleeps. Let run, it soon executes
+  // its program, and the kernel looks for a free processor then: it works while the caller plans.
   ::sched_yield();
   return init;
 }
@@ -178,10 +178,10 @@ absl::Status InitProcess::Send(wire::RequestKind kind, std::uint64_t command, st
   return absl::OkStatus();
 }
 
-absl::StatusOr<wire::Answer> InitProcess::ReceiveAnswer() const {
+absl::StatusOr<Received> InitProcess::ReceiveAnswer() const {
   Received received;
   LEASH_RETURN_IF_ERROR(ReceiveFrom(control_.get(), true, received).status());
-  return received.answer;
+  return received;
 }
 
 // The kernel ends whatever else is in the namespace before its pid 1 is gone. That ends by itself without its socket.
@@ -205,7 +205,7 @@ absl::Status InitProcess::Kill() {
 
 absl::StatusOr<bool> ReceiveFrom(int socket, bool wait, Received& received) {
   iovec body = {&received.answer, sizeof(received.answer)};
-  alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {};
+  alignas(cmsghdr) char control[CMSG_SPACE(wire::kMostAnswerDescriptors * sizeof(int))] = {};
   msghdr header = {};
   header.msg_iov = &body;
   header.msg_iovlen = 1;
@@ -224,10 +224,10 @@ absl::StatusOr<bool> ReceiveFrom(int socket, bool wait, Received& received) {
   }
   const cmsghdr* rights = CMSG_FIRSTHDR(&header);
   if (rights == nullptr || rights->cmsg_type != SCM_RIGHTS) return true;
-  std::array<int, 2> attached = {-1, -1};
+  std::array<int, wire::kMostAnswerDescriptors> attached = {};
+  attached.fill(-1);
   std::memcpy(attached.data(), CMSG_DATA(rights), rights->cmsg_len - CMSG_LEN(0));
-  received.command.reset(attached[0]);
-  received.terminal.reset(attached[1]);
+  for (std::size_t i = 0; i < attached.size(); ++i) received.fds[i].reset(attached[i]);
   return true;
 }
 

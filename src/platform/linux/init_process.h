@@ -1,6 +1,7 @@
 // leash's side of a sandbox's init process: starting it, and talking to it (init_wire.h).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -43,6 +44,14 @@ class ArenaBuilder {
   std::vector<char> bytes_;
 };
 
+// What came from the init process.
+struct Received {
+  wire::Answer answer = {};
+  // kReady: an egress order's listeners, then as many resolvers. kStarted: a pidfd, and a terminal's master if one was
+  // asked for.
+  std::array<base::UniqueFd, wire::kMostAnswerDescriptors> fds = {};
+};
+
 class InitProcess {
  public:
   // A new process in namespaces of its own, which begins to make the others. Does not wait for it. Errors: kNotEnforced
@@ -58,7 +67,7 @@ class InitProcess {
   absl::Status Send(wire::RequestKind kind, std::uint64_t command, std::span<const char> arena,
                     std::span<const int> descriptors, std::uint32_t streams = 0, int signal = 0) const;
   // The answer to kSetUp. Blocks.
-  absl::StatusOr<wire::Answer> ReceiveAnswer() const;
+  absl::StatusOr<Received> ReceiveAnswer() const;
 
   // SIGKILL; Kill() also waits until all is gone.
   void BeginKill() const;
@@ -80,11 +89,6 @@ class InitProcess {
   const base::UniqueFd control_;
 };
 
-struct Received {
-  wire::Answer answer = {};
-  base::UniqueFd command;   // of kStarted: a pidfd
-  base::UniqueFd terminal;  // of kStarted: a terminal's master, if one was asked for
-};
 // The next answer on a command's own socket. False: none yet, which cannot be with `wait`. Error: the init process has
 // ended.
 absl::StatusOr<bool> ReceiveFrom(int socket, bool wait, Received& received);

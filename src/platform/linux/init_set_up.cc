@@ -104,6 +104,10 @@ class Builder {
       if ((error = Take(steps[i])) < 0) return failed(SetUpStage::kStep, error);
     }
     if ((error = Finish()) < 0) return failed(SetUpStage::kPivot, error);
+    if (order_.egress.wanted) {
+      result.egress = SetUpEgress(order_.egress, arena_);
+      if (result.egress.stage != SetUpStage::kNone) return failed(result.egress.stage, result.egress.error);
+    }
     if ((error = DropPrivileges()) < 0) return failed(SetUpStage::kPrivileges, error);
     result.ruleset = static_cast<int>(ruleset_);
     return result;

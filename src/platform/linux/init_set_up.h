@@ -1,6 +1,7 @@
 // From a bare process in new namespaces to the init process of a finished sandbox.
 #pragma once
 
+#include "platform/linux/init_egress.h"
 #include "platform/linux/init_wire.h"
 
 namespace leash::platform::init {
@@ -10,6 +11,7 @@ struct SetUpResult {
   long error = 0;                                    // a negative errno
   std::uint32_t step = 0;                            // of the mounts
   int ruleset = -1;
+  EgressResult egress;  // with an egress order
 };
 
 // The namespaces that a process can enter by itself. The first call, before anything is asked: it takes as long as all

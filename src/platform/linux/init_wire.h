@@ -32,7 +32,8 @@ struct Request {
   std::int32_t signal;
   std::uint32_t streams;  // kSpawn: bit i is set when stream i has a descriptor; the others are the terminal
 };
-inline constexpr int kMostDescriptors = 5;
+inline constexpr int kMostDescriptors = 5;  // of a request
+inline constexpr int kMostAnswerDescriptors = 16;
 
 using Offset = std::uint32_t;  // in the arena; 0: none
 
@@ -65,6 +66,43 @@ struct MountStep {
   std::uint64_t rights;      // of a Landlock rule on what was mounted; 0: none
 };
 
+// Where setting up failed.
+enum class SetUpStage : std::int32_t {
+  kNone,
+  kUnshare,
+  kRoot,
+  kStep,
+  kPivot,
+  kRuleset,
+  kPrivileges,
+  kRequest,
+  kSignals,
+  kIpv6,         // the machine has it after all
+  kLoopback,     // bringing it up, and its addresses
+  kRoute,        // every address is local
+  kRedirection,  // of connections to the listeners
+  kIntake,       // the listeners and resolvers themselves
+};
+
+struct NetlinkStep {
+  std::int32_t protocol;  // NETLINK_*
+  SetUpStage stage;       // when it fails
+  Offset messages;
+  std::uint32_t size;
+  std::uint32_t acknowledgements;
+};
+
+// The network of a sandbox with a network policy; see egress_network.h.
+struct EgressOrder {
+  Offset steps;
+  std::uint32_t step_count;
+  std::uint16_t spare_ports[8];  // to listen on as well, should the redirection fail
+  std::uint16_t spare_port_count;
+  std::uint16_t port;  // of the listeners
+  bool wanted;
+  bool ipv6;
+};
+
 struct SetUpOrder {
   std::uint64_t landlock_fs;
   std::uint64_t landlock_net;
@@ -80,6 +118,7 @@ struct SetUpOrder {
   bool sockets_refused;
   bool keep_session;  // commands stay in leash's session
   bool observed;      // the last descriptor is the socket for their filters' listeners
+  EgressOrder egress;
 };
 
 // The kernel's own struct termios, as ioctl(TCSETS) takes it (asm-generic/termbits.h); libc's is another.
@@ -112,21 +151,8 @@ struct SpawnOrder {
   Terminal terminal;
 };
 
-// Where setting up failed.
-enum class SetUpStage : std::int32_t {
-  kNone,
-  kUnshare,
-  kRoot,
-  kStep,
-  kPivot,
-  kRuleset,
-  kPrivileges,
-  kRequest,
-  kSignals
-};
-
 enum class AnswerKind : std::uint32_t {
-  kReady,    // of kSetUp
+  kReady,    // of kSetUp: [with an egress order: listeners, then resolvers], listeners, error
   kRefused,  // of kSetUp: stage, error, step
   kStarted,  // of kSpawn: [a pidfd of the command, with a terminal its master]
   kFailed,   // of kSpawn: stage, error
@@ -136,10 +162,10 @@ enum class AnswerKind : std::uint32_t {
 struct Answer {
   AnswerKind kind;
   std::int32_t stage;  // SetUpStage or LaunchStage
-  std::int32_t error;  // errno
+  std::int32_t error;  // errno; of kReady: why there is no redirection, 0 if there is or needs to be none
   std::uint32_t step;
   std::int32_t wait_status;  // as wait(2) gives it
-  std::uint32_t reserved;
+  std::uint32_t listeners;   // how many of the descriptors
   std::uint64_t user_microseconds;
   std::uint64_t system_microseconds;
   std::uint64_t peak_memory_kib;

@@ -286,6 +286,12 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
                                                                               std::shared_ptr<HeldLimits> limits,
                                                                               ReportSources report,
                                                                               std::string why_no_namespaces) {
+  if (!plan.network_denied) {
+    return base::Error(ErrorCode::kUnsupported,
+                       fmt::format("a network policy other than one that denies everything needs namespaces, and there "
+                                   "are none: {}; use --network deny, or see: leash doctor",
+                                   why_no_namespaces));
+  }
   LEASH_RETURN_IF_ERROR(CheckDescendantsAreSeen());
   const LandlockFeatures features = DetectLandlock();
   LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));

@@ -5,6 +5,7 @@
 #include <asm/ioctls.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -81,6 +82,24 @@ void InstallFilter(LaunchOrder* order) {
   Must(order, LaunchStage::kSupervisor, SendDescriptor(order->supervisor, static_cast<int>(listener)));
 }
 
+// Whether the network is the sandbox's own, where every address is local. A datagram socket is given its own address
+// when it is connected, which sends nothing; to a local address the kernel gives that address itself. This one is
+// reserved (RFC 1112, class E) and no host's; those of documentation are in use on some.
+void TestNetwork(LaunchOrder* order) {
+  const auto must = [&](long answer) { return Must(order, LaunchStage::kSelfTest, answer); };
+  constexpr std::uint32_t kAddress = 0x01ffffff;  // 255.255.255.1, as it stands in memory
+  const long fd = must(Sys(SYS_socket, AF_INET, SOCK_DGRAM, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = 0x0900;  // 9, discard: any would do
+  address.sin_addr.s_addr = kAddress;
+  must(Sys(SYS_connect, fd, &address, sizeof(address)));
+  std::uint32_t size = sizeof(address);
+  must(Sys(SYS_getsockname, fd, &address, &size));
+  if (address.sin_addr.s_addr != kAddress) Fail(order, LaunchStage::kSelfTest, 0);
+  Sys(SYS_close, fd);
+}
+
 // The confinement proves itself: each of these must be refused, with the reason that our rules give.
 void SelfTest(LaunchOrder* order) {
   const auto must_fail = [&](long answer, int expected) {
@@ -89,6 +108,10 @@ void SelfTest(LaunchOrder* order) {
   };
   must_fail(Sys(SYS_ptrace, 0, 0, 0, 0), EPERM);
   if (order->sockets_refused) must_fail(Sys(SYS_socket, AF_INET6, SOCK_STREAM, 0), EPERM);
+  if (order->network_local) {
+    must_fail(Sys(SYS_socket, AF_UNIX, SOCK_STREAM, 0), EPERM);
+    TestNetwork(order);
+  }
   if (order->canary != nullptr) must_fail(Sys(SYS_openat, AT_FDCWD, order->canary, O_RDONLY | O_CLOEXEC), EACCES);
   // The mode that it has: should this be let through, nothing is changed.
   if (order->supervisor >= 0 && order->canary != nullptr) {

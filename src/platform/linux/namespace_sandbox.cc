@@ -18,6 +18,8 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "fmt/format.h"
+#include "platform/linux/egress_intake.h"
+#include "platform/linux/egress_network.h"
 #include "platform/linux/landlock.h"
 #include "platform/linux/launch_error.h"
 #include "platform/linux/limits.h"
@@ -118,14 +120,15 @@ class NamespaceSandbox final : public core::PreparedSandbox {
  public:
   NamespaceSandbox(std::string start_dir, std::uint64_t id, std::shared_ptr<HeldLimits> limits,
                    std::shared_ptr<AuditWatch> audit, std::unique_ptr<Supervisor> observer,
-                   std::unique_ptr<InitProcess> init, std::vector<std::string> unguarded)
+                   std::unique_ptr<InitProcess> init, std::vector<std::string> unguarded, core::EgressIntake egress)
       : start_dir_(std::move(start_dir)),
         id_(id),
         limits_(std::move(limits)),
         audit_(std::move(audit)),
         observer_(std::move(observer)),
         init_(std::move(init)),
-        unguarded_(std::move(unguarded)) {}
+        unguarded_(std::move(unguarded)),
+        egress_(std::move(egress)) {}
 
   absl::StatusOr<std::unique_ptr<core::Process>> Spawn(const core::SpawnRequest& request) override {
     const std::uint64_t number = next_number_.fetch_add(1, std::memory_order_relaxed);
@@ -159,11 +162,11 @@ class NamespaceSandbox final : public core::PreparedSandbox {
     if (received.answer.kind != AnswerKind::kStarted) {
       return LaunchError(static_cast<LaunchStage>(received.answer.stage), received.answer.error, request.program);
     }
-    if (request.terminal != nullptr) request.terminal->master = std::move(received.terminal);
-    if (audit_ != nullptr) audit_->AddCommand(PidOf(received.command.get()), kSelfTests);
+    if (request.terminal != nullptr) request.terminal->master = std::move(received.fds[1]);
+    if (audit_ != nullptr) audit_->AddCommand(PidOf(received.fds[0].get()), kSelfTests);
     base::Log(base::LogLevel::kInfo, "started {}", request.program);
-    return std::make_unique<NamespaceProcess>(init_, number, std::move(received.command), std::move(sockets.first),
-                                              mark, limits_, before);
+    return std::make_unique<NamespaceProcess>(init_, number, std::move(received.fds[0]), std::move(sockets.first), mark,
+                                              limits_, before);
   }
 
   void BeginKillAll() override { init_->BeginKill(); }
@@ -173,6 +176,7 @@ class NamespaceSandbox final : public core::PreparedSandbox {
     return limits_->Remove();
   }
   core::HeldBy Isolation() const override { return {true, false, "", "the sandbox has namespaces of its own"}; }
+  core::EgressIntake TakeEgress() override { return std::exchange(egress_, {}); }
   void SettleReports() override {
     if (audit_ != nullptr) audit_->Settle();
   }
@@ -186,6 +190,7 @@ class NamespaceSandbox final : public core::PreparedSandbox {
   const std::unique_ptr<Supervisor> observer_;  // null: nobody asked for a report, or it cannot work here
   const std::shared_ptr<InitProcess> init_;     // ends before the limits do
   const std::vector<std::string> unguarded_;
+  core::EgressIntake egress_;  // until it is taken
   std::atomic<std::uint64_t> next_number_ = 0;
 };
 
@@ -204,11 +209,47 @@ absl::StatusOr<std::unique_ptr<Supervisor>> MakeObserver(const core::Plan& plan,
   return observer;
 }
 
+wire::EgressOrder FillEgress(const core::Plan& plan, ArenaBuilder& arena) {
+  wire::EgressOrder order = {};
+  order.wanted = !plan.network_denied;
+  if (!order.wanted) return order;
+  order.port = core::kEgressPort;
+  order.ipv6 = HasIpv6();
+  for (const std::uint16_t port : kSparePorts) order.spare_ports[order.spare_port_count++] = port;
+  std::vector<wire::NetlinkStep> steps;
+  for (const NetlinkExchange& exchange : EgressNetwork(order.ipv6)) {
+    const std::span<const std::uint8_t> bytes = exchange.messages.bytes();
+    steps.push_back({exchange.protocol, exchange.stage, arena.AddArray(bytes), static_cast<std::uint32_t>(bytes.size()),
+                     exchange.messages.acknowledgements()});
+  }
+  order.step_count = static_cast<std::uint32_t>(steps.size());
+  order.steps = arena.AddArray(std::span<const wire::NetlinkStep>(steps));
+  return order;
+}
+
+core::EgressIntake IntakeOf(const core::Plan& plan, Received& ready) {
+  core::EgressIntake intake;
+  if (plan.network_denied) return intake;
+  for (std::size_t i = 0; i < ready.fds.size() && ready.fds[i]; ++i) {
+    (i < ready.answer.listeners ? intake.listeners : intake.resolvers).push_back(std::move(ready.fds[i]));
+  }
+  if (ready.answer.error != 0) {
+    intake.why_not_all = fmt::format(
+        "the kernel refuses nftables with network address translation in the sandbox's "
+        "network ({}); kernel modules nf_tables, nft_chain_nat and nft_redir give it",
+        base::ErrnoText(ready.answer.error));
+  }
+  intake.original_destination = &OriginalDestination;
+  intake.splice = &Splice;
+  return intake;
+}
+
 void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const MountPlan& mounts, bool observed,
                ArenaBuilder& arena) {
   wire::SetUpOrder order = {};
   order.landlock_fs = features.fs;
-  order.landlock_net = features.net;
+  // With a network, which connections lead somewhere is for the sandbox's own network to say.
+  order.landlock_net = plan.network_denied ? features.net : 0;
   order.landlock_scoped = features.scoped;
   order.root_rights = mounts.root_rights;
   order.restrict_flags = plan.report_violations ? features.report_flags : features.quiet_flags;
@@ -241,6 +282,7 @@ void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const M
       SeccompFilter({.network_denied = plan.network_denied, .nested_allowed = plan.allow_nested, .reported = observed});
   order.filter = arena.AddArray(filter);
   order.filter_length = static_cast<std::uint32_t>(filter.size());
+  order.egress = FillEgress(plan, arena);
   arena.SetHead(order);
 }
 
@@ -273,8 +315,17 @@ absl::Status SetUpError(const wire::Answer& answer, const MountPlan& mounts, boo
     }
     case SetUpStage::kSignals:
       return because("the sandbox's init process cannot watch for the end of commands (signalfd)");
+    case SetUpStage::kIpv6:
+      return because("cannot tell whether programs in the sandbox would have IPv6");
+    case SetUpStage::kLoopback:
+      return because("cannot bring up loopback in the sandbox's network");
+    case SetUpStage::kRoute:
+      return because("cannot make every address a local one in the sandbox's network (rtnetlink)");
+    case SetUpStage::kIntake:
+      return because("cannot open the egress proxy's sockets in the sandbox's network");
     case SetUpStage::kNone:
     case SetUpStage::kRequest:
+    case SetUpStage::kRedirection:  // does without
       break;
   }
   return because("the sandbox's init process did not understand its order");
@@ -304,10 +355,11 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(c
   }
   if (observer != nullptr) descriptors.push_back(observer->Socket());
   LEASH_RETURN_IF_ERROR(init->Send(RequestKind::kSetUp, 0, arena.bytes(), descriptors));
-  LEASH_ASSIGN_OR_RETURN(const wire::Answer answer, init->ReceiveAnswer());
-  if (answer.kind != AnswerKind::kReady) return SetUpError(answer, mounts, refused);
+  LEASH_ASSIGN_OR_RETURN(Received ready, init->ReceiveAnswer());
+  if (ready.answer.kind != AnswerKind::kReady) return SetUpError(ready.answer, mounts, refused);
   return std::make_unique<NamespaceSandbox>(plan.start_dir, id, std::move(limits), std::move(report.audit),
-                                            std::move(observer), std::move(init), std::move(mounts.unguarded));
+                                            std::move(observer), std::move(init), std::move(mounts.unguarded),
+                                            IntakeOf(plan, ready));
 }
 
 }  // namespace leash::platform

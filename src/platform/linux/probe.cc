@@ -244,24 +244,40 @@ Mechanism ProbeCloseRange() {
                 "open before, closed after");
 }
 
+absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> MakeEmptySandbox(bool network_denied) {
+  core::Plan plan;
+  plan.start_dir = "/";
+  plan.accept_degraded_kernel = true;
+  plan.network_denied = network_denied;
+  LEASH_ASSIGN_OR_RETURN(std::unique_ptr<InitProcess> init, InitProcess::Start());
+  LEASH_RETURN_IF_ERROR(init->WaitUntilStarted());
+  LEASH_ASSIGN_OR_RETURN(std::shared_ptr<HeldLimits> limits, HeldLimits::Make(plan, 1));
+  bool refused = false;
+  return PrepareNamespaceSandbox(plan, 1, std::move(limits), {}, std::move(init), refused);
+}
+
 // Makes a whole sandbox with nothing of the host's in it: what an administrator forbids may be any part of that.
 Mechanism ProbeNamespaces() {
   Mechanism mechanism{"namespaces", false, false, "",
                       "closed paths, processes and sockets do not exist inside; without them they are refused one by "
                       "one, and metadata can be seen"};
-  core::Plan plan;
-  plan.start_dir = "/";
-  plan.accept_degraded_kernel = true;
-  const absl::Status status = [&]() -> absl::Status {
-    LEASH_ASSIGN_OR_RETURN(std::unique_ptr<InitProcess> init, InitProcess::Start());
-    LEASH_RETURN_IF_ERROR(init->WaitUntilStarted());
-    LEASH_ASSIGN_OR_RETURN(std::shared_ptr<HeldLimits> limits, HeldLimits::Make(plan, 1));
-    bool refused = false;
-    return PrepareNamespaceSandbox(plan, 1, std::move(limits), {}, std::move(init), refused).status();
-  }();
+  const absl::Status status = MakeEmptySandbox(true).status();
   mechanism.available = status.ok();
   mechanism.detail = status.ok() ? "made: mount, pid, net, ipc, uts and cgroup, with a mount tree and /proc of its own"
                                  : std::string(status.message());
+  return mechanism;
+}
+
+// What a network policy needs that does not deny everything; nobody serves it here.
+Mechanism ProbeRedirection() {
+  Mechanism mechanism{
+      "network.redirection", false, false, "",
+      "with namespaces and a network policy: every TCP connection comes to the egress proxy; without it "
+      "those to a few well-known ports, and of programs that ask a proxy"};
+  const auto sandbox = MakeEmptySandbox(false);
+  mechanism.detail = sandbox.ok() ? (*sandbox)->TakeEgress().why_not_all : std::string(sandbox.status().message());
+  mechanism.available = mechanism.detail.empty();
+  if (mechanism.available) mechanism.detail = "made: routes, rules and sockets in a network namespace";
   return mechanism;
 }
 
@@ -347,6 +363,7 @@ std::vector<Mechanism> ProbeLinux() {
                           }),
                           "answers"));
   result.push_back(ProbeNamespaces());
+  result.push_back(ProbeRedirection());
   result.push_back(ProbeSupervisor());
   result.push_back(ProbeCgroup("cgroup.v2", 2, true, true, "limits on memory and processes of a whole sandbox"));
   result.push_back(ProbeCgroup("cgroup.v1.memory", 1, true, false,

@@ -34,6 +34,8 @@ scmp_arg_cmp Compare(const ArgCondition& condition) {
       return scmp_arg_cmp{condition.index, SCMP_CMP_MASKED_EQ, condition.mask, condition.value};
     case ArgTest::kNotEqual:
       return scmp_arg_cmp{condition.index, SCMP_CMP_NE, condition.value, 0};
+    case ArgTest::kAtLeast:
+      return scmp_arg_cmp{condition.index, SCMP_CMP_GE, condition.value, 0};
     case ArgTest::kEqual:
     case ArgTest::kNone:
       break;

@@ -5,6 +5,7 @@
 #include <linux/fscrypt.h>
 #include <linux/fsverity.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -26,6 +27,8 @@ constexpr ArgCondition IntIs(unsigned index, std::uint64_t value) {
 constexpr ArgCondition HasBits(unsigned index, std::uint64_t bits) {
   return {ArgTest::kMaskedEqual, index, bits, bits};
 }
+// As 64 bits: what has anything in its upper half is more than any int.
+constexpr ArgCondition AtLeast(unsigned index, std::uint64_t value) { return {ArgTest::kAtLeast, index, 0, value}; }
 constexpr ArgCondition NotZero(unsigned index) { return {ArgTest::kNotEqual, index, 0, 0}; }
 
 // -- sockets ---------------------------------------------------------------------------------------------------------
@@ -44,6 +47,49 @@ constexpr SyscallRule kSockets[] = {
     {"sendto", EPERM, HasBits(3, MSG_FASTOPEN)},
     {"sendmsg", EPERM, HasBits(2, MSG_FASTOPEN)},
     {"sendmmsg", EPERM, HasBits(3, MSG_FASTOPEN)},
+};
+
+// With a network: AF_INET and AF_INET6, streams of TCP and datagrams of UDP, and NETLINK_ROUTE, by which libc asks for
+// addresses; without capabilities that only reads. Families 2, 10 and 16, written as what is refused: more, and by its
+// bits what is below. No unix socket: its name is a path or an abstract name, which the network has no say in. Types
+// and protocols likewise. So no MPTCP (262), SCTP, ICMP, raw, packet or vsock socket.
+//
+// To bind, listen and accept is free: the network is the sandbox's own. Connections are not judged here but taken by
+// the redirection, however they are made. So TCP_FASTOPEN_CONNECT may stay: connect(2) still says where to. Nor is
+// SO_MARK refused here: the kernel asks for a capability.
+static_assert(AF_INET == 2 && AF_INET6 == 10 && AF_NETLINK == 16);
+static_assert(SOCK_STREAM == 1 && SOCK_DGRAM == 2 && SOCK_RAW == 3);
+constexpr ArgCondition IsStream = {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_STREAM};
+constexpr ArgCondition IsDatagram = {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_DGRAM};
+constexpr ArgCondition IsInternet = HasBits(0, 0x2);  // of the families that are left
+constexpr ArgCondition IsNetlink = {ArgTest::kEqual, 0, 0, AF_NETLINK};
+constexpr std::uint64_t kTcpUlp = 31;  // TCP_ULP
+constexpr SyscallRule kNetworkSockets[] = {
+    {"socket", EPERM, AtLeast(0, AF_NETLINK + 1)},
+    {"socket", EPERM, HasBits(0, 0x1)},
+    {"socket", EPERM, HasBits(0, 0x4)},
+    {"socket", EPERM, {ArgTest::kEqual, 0, 0, 0}},
+    {"socket", EPERM, {ArgTest::kEqual, 0, 0, 8}},
+    // Types: no more than those that have a name, 1 and 2.
+    {"socket", EPERM, IsInternet, {ArgTest::kMaskedEqual, 1, kTypeMask, 0}},
+    {"socket", EPERM, IsInternet, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RAW}},
+    {"socket", EPERM, IsInternet, HasBits(1, 0x4)},
+    {"socket", EPERM, IsInternet, HasBits(1, 0x8)},
+    // Protocols: 0 or 6, 0 or 17, 0.
+    {"socket", EPERM, AtLeast(2, IPPROTO_UDP + 1)},
+    {"socket", EPERM, IsStream, HasBits(2, 0x1)},
+    {"socket", EPERM, IsStream, HasBits(2, 0x8)},
+    {"socket", EPERM, IsStream, HasBits(2, 0x10)},
+    {"socket", EPERM, IsStream, {ArgTest::kMaskedEqual, 2, 0x6, 0x2}},
+    {"socket", EPERM, IsStream, {ArgTest::kMaskedEqual, 2, 0x6, 0x4}},
+    {"socket", EPERM, IsDatagram, HasBits(2, 0x2)},
+    {"socket", EPERM, IsDatagram, HasBits(2, 0x4)},
+    {"socket", EPERM, IsDatagram, HasBits(2, 0x8)},
+    {"socket", EPERM, IsDatagram, {ArgTest::kMaskedEqual, 2, 0x11, 0x1}},
+    {"socket", EPERM, IsDatagram, {ArgTest::kMaskedEqual, 2, 0x11, 0x10}},
+    {"socket", EPERM, IsNetlink, NotZero(2)},
+    // Modules of the kernel, loaded by name on top of a connection.
+    {"setsockopt", EPERM, IntIs(1, IPPROTO_TCP), IntIs(2, kTcpUlp)},
 };
 
 // A socket that was inherited as a standard stream stays the stream that it was.
@@ -283,8 +329,9 @@ constexpr SyscallRule kPaths[] = {
 };
 
 constexpr SyscallGroup kTable[] = {
-    {"socket addresses", "no network: no pair that can be pointed elsewhere, no address with a message", kSockets,
-     Scope::kNetworkDenied},
+    {"socket addresses", "no pair that can be pointed elsewhere, no connection made by a message", kSockets},
+    {"sockets", "TCP, UDP and reading NETLINK_ROUTE in the sandbox's own network; no other family, type or protocol",
+     kNetworkSockets, Scope::kNetworkAllowed},
     {"sockets", "no network: sockets of every family, and addresses on those that were inherited", kNoSockets,
      Scope::kNetworkDeniedPlain},
     {"sockets", "no network: sockets of every family but AF_INET and NETLINK_ROUTE, which reach nothing",
@@ -322,8 +369,8 @@ bool AppliesTo(Scope scope, const SyscallProfile& profile) {
   switch (scope) {
     case Scope::kAlways:
       return true;
-    case Scope::kNetworkDenied:
-      return profile.network_denied;
+    case Scope::kNetworkAllowed:
+      return !profile.network_denied;
     case Scope::kNetworkDeniedPlain:
       return profile.network_denied && !profile.supervised && !profile.nested_allowed;
     case Scope::kNetworkDeniedNested:

@@ -14,7 +14,7 @@
 
 namespace leash::platform {
 
-enum class ArgTest { kNone, kEqual, kNotEqual, kMaskedEqual };
+enum class ArgTest { kNone, kEqual, kNotEqual, kMaskedEqual, kAtLeast };
 
 // A condition on one argument. Arguments that the kernel takes as `int` are compared with a 32-bit mask: a plain
 // 64-bit comparison is dodged by setting the upper half.
@@ -41,7 +41,7 @@ struct SyscallRule {
 // Which filters a group is part of.
 enum class Scope {
   kAlways,
-  kNetworkDenied,
+  kNetworkAllowed,
   kNetworkDeniedPlain,  // neither supervised nor nested
   kNetworkDeniedSupervised,
   kNetworkDeniedNested,

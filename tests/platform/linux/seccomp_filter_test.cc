@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -76,6 +77,7 @@ TEST_F(SeccompFilterTest, EveryRowOfTheTableIsHonoured) {
           switch (condition.test) {
             case ArgTest::kNone:
               break;
+            case ArgTest::kAtLeast:
             case ArgTest::kEqual:
               data.args[condition.index] = condition.value;
               break;
@@ -123,6 +125,52 @@ TEST_F(SeccompFilterTest, AReportAllowsNoMore) {
     }
     EXPECT_GT(told, 1000);
   }
+}
+
+// All that there is, and what future kernels may add: families, types and protocols, some with an odd upper half.
+TEST_F(SeccompFilterTest, ANetworkIsTcpAndUdpAlone) {
+  for (const bool nested : {false, true}) {
+    for (const bool reported : {false, true}) {
+      Use({.network_denied = false, .nested_allowed = nested, .reported = reported});
+      const std::uint32_t refused = reported ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | EPERM;
+      for (std::uint64_t family = 0; family < 70; ++family) {
+        for (std::uint64_t type = 0; type < 16; ++type) {
+          for (std::uint64_t protocol = 0; protocol < 300; ++protocol) {
+            const bool internet = family == AF_INET || family == AF_INET6;
+            const bool stream = type == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP);
+            const bool datagram = type == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP);
+            const bool netlink = family == AF_NETLINK && protocol == 0;
+            const bool allowed = (internet && (stream || datagram)) || netlink;
+            ASSERT_EQ(Action(Number("socket"), {family, type | SOCK_CLOEXEC, protocol}),
+                      allowed ? SECCOMP_RET_ALLOW : refused)
+                << family << ' ' << type << ' ' << protocol;
+          }
+        }
+      }
+      // Of a type, the kernel takes the lower half: it is the same one.
+      EXPECT_EQ(Action(Number("socket"), {AF_INET, kHigh | SOCK_STREAM, 0}), SECCOMP_RET_ALLOW);
+      EXPECT_EQ(Action(Number("socket"), {AF_INET, kHigh | SOCK_RAW, 0}), refused);
+      EXPECT_EQ(Action(Number("socket"), {kHigh | AF_UNIX, SOCK_STREAM, 0}), refused);
+      EXPECT_EQ(Action(Number("socket"), {kHigh | AF_PACKET, SOCK_RAW, 0}), refused);
+      EXPECT_EQ(Action(Number("socket"), {AF_INET, SOCK_STREAM, kHigh | 262}), refused);
+    }
+  }
+}
+
+TEST_F(SeccompFilterTest, ANetworkIsConnectedToByConnectAlone) {
+  Use({.network_denied = false});
+  for (const char* name : {"connect", "bind", "listen", "accept", "accept4", "getsockname", "shutdown"}) {
+    EXPECT_TRUE(Allowed(name, {3, 0x1000, 16})) << name;
+  }
+  EXPECT_TRUE(Allowed("sendto", {3, 0x1000, 1, MSG_NOSIGNAL, 0x2000, 16})) << "a datagram";
+  EXPECT_TRUE(Refused("sendto", {3, 0x1000, 1, MSG_FASTOPEN | MSG_NOSIGNAL, 0x2000, 16}));
+  EXPECT_TRUE(Allowed("sendmsg", {3, 0x1000, MSG_NOSIGNAL}));
+  EXPECT_TRUE(Refused("sendmsg", {3, 0x1000, MSG_FASTOPEN}));
+  EXPECT_TRUE(Refused("sendmmsg", {3, 0x1000, 1, MSG_FASTOPEN}));
+  EXPECT_TRUE(Refused("socketpair", {AF_UNIX, SOCK_DGRAM, 0}));
+  EXPECT_TRUE(Allowed("socketpair", {AF_UNIX, SOCK_STREAM, 0}));
+  EXPECT_TRUE(Refused("setsockopt", {3, IPPROTO_TCP, kHigh | 31}));  // TCP_ULP
+  EXPECT_TRUE(Allowed("setsockopt", {3, IPPROTO_TCP, 1}));           // TCP_NODELAY
 }
 
 TEST_F(SeccompFilterTest, KnowsTheNamesOfItsCalls) {

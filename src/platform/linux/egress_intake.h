@@ -1,0 +1,16 @@
+// What the egress proxy needs of this system: where a connection was to go, and a way to carry bytes.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <cstddef>
+
+namespace leash::platform {
+
+// See core::EgressIntake::original_destination.
+bool OriginalDestination(int connection, sockaddr_storage& destination);
+// See core::EgressIntake::splice.
+ssize_t Splice(int from, int to, std::size_t most);
+
+}  // namespace leash::platform
