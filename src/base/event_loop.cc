@@ -84,6 +84,8 @@ EventLoop& EventLoop::Shared() {
   return *loop;
 }
 
+bool EventLoop::IsCurrentThread() const { return std::this_thread::get_id() == rep_->thread; }
+
 uv_loop_t* EventLoop::Handle() { return &rep_->loop; }
 
 void EventLoop::Post(std::function<void()> task) {
@@ -95,7 +97,7 @@ void EventLoop::Post(std::function<void()> task) {
 }
 
 void EventLoop::RunSync(const std::function<void()>& task) {
-  if (std::this_thread::get_id() == rep_->thread) return task();
+  if (IsCurrentThread()) return task();
   std::mutex mutex;
   std::condition_variable condition;
   bool done = false;

@@ -22,6 +22,7 @@ class EventLoop {
 
   // The loop itself, for use on its thread alone.
   uv_loop_s* Handle();
+  bool IsCurrentThread() const;
   // Runs `task` on the loop's thread.
   void Post(std::function<void()> task);
   // Runs `task` on the loop's thread and waits for it. Called on that thread itself, it just runs.

@@ -1,0 +1,140 @@
+#include "net/egress_proxy.h"
+
+#include <cerrno>
+#include <unordered_map>
+#include <utility>
+
+#include "base/event_loop.h"
+#include "base/status.h"
+#include "net/dns_service.h"
+#include "net/egress_connection.h"
+#include "net/egress_context.h"
+#include "net/loop_handles.h"
+#include "net/resolver.h"
+#include "net/sockets.h"
+
+namespace leash::net {
+namespace {
+
+constexpr int kAcceptsATurn = 64;
+// After the system had no room for another connection.
+constexpr absl::Duration kPause = absl::Milliseconds(50);
+
+}  // namespace
+
+class EgressProxy::Service {
+ public:
+  Service(uv_loop_s* loop, EgressOptions& options)
+      : context_(options.splice),
+        names_(context_),
+        buried_(loop, [this] { dead_.clear(); }),
+        pause_(loop, [this] { Listen(SocketWatch::kReadable); }) {
+    context_.loop = loop;
+    context_.settings = options.settings;
+    context_.policy = std::move(options.policy);
+    context_.policy_sees_addresses = options.policy_sees_addresses;
+    context_.addresses = std::move(options.addresses);
+    context_.told = std::move(options.told);
+    context_.original_destination = options.original_destination;
+    context_.credential = std::move(options.credential);
+  }
+
+  absl::Status Start(EgressOptions& options) {
+    LEASH_ASSIGN_OR_RETURN(context_.resolver,
+                           Resolver::Make(context_.loop, {context_.settings.resolve, context_.settings.remember,
+                                                          std::move(options.name_servers)}));
+    for (base::UniqueFd& socket : options.listeners) {
+      const int fd = socket.get();
+      listeners_.push_back(
+          {std::move(socket), std::make_unique<SocketWatch>(context_.loop, fd, [this, fd](int) { AcceptFrom(fd); })});
+      if (!listeners_.back().watch->ok()) return base::Error(ErrorCode::kIo, "cannot watch the egress proxy's sockets");
+    }
+    for (base::UniqueFd& socket : options.resolvers) {
+      datagrams_.push_back(std::make_unique<DnsDatagrams>(context_, names_, std::move(socket)));
+    }
+    Listen(SocketWatch::kReadable);
+    return absl::OkStatus();
+  }
+
+  std::size_t connections() const { return connections_.size(); }
+
+ private:
+  struct Listener {
+    base::UniqueFd socket;
+    std::unique_ptr<SocketWatch> watch;
+  };
+
+  void Listen(int events) {
+    for (const Listener& listener : listeners_) listener.watch->Watch(events);
+  }
+
+  void AcceptFrom(int listener) {
+    for (int turn = 0; turn < kAcceptsATurn; ++turn) {
+      base::UniqueFd client = Accept(listener);
+      if (!client) {
+        if (WouldBlock()) return;
+        // No descriptor, or no memory: what waits in the queue would wake us without end.
+        Listen(SocketWatch::kNothing);
+        pause_.Start(kPause);
+        return;
+      }
+      if (connections_.size() >= context_.settings.connections) continue;  // closed
+      Serve(std::move(client));
+    }
+  }
+
+  void Serve(base::UniqueFd client) {
+    const std::uint64_t key = next_++;
+    auto connection =
+        std::make_unique<EgressConnection>(context_, names_, std::move(client), [this, key] { Bury(key); });
+    EgressConnection* const raw = connection.get();
+    connections_.emplace(key, std::move(connection));
+    raw->Start();
+  }
+
+  // A connection says that it is done from within its own code: it goes when that has returned.
+  void Bury(std::uint64_t key) {
+    const auto found = connections_.find(key);
+    if (found == connections_.end()) return;
+    dead_.push_back(std::move(found->second));
+    connections_.erase(found);
+    buried_.Start(absl::ZeroDuration());
+  }
+
+  EgressContext context_;
+  DnsService names_;
+  std::vector<Listener> listeners_;
+  std::vector<std::unique_ptr<DnsDatagrams>> datagrams_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<EgressConnection>> connections_;
+  std::vector<std::unique_ptr<EgressConnection>> dead_;
+  std::uint64_t next_ = 0;
+  Timer buried_;
+  Timer pause_;
+};
+
+EgressProxy::EgressProxy(std::unique_ptr<Service> service) : service_(std::move(service)) {}
+
+absl::StatusOr<std::unique_ptr<EgressProxy>> EgressProxy::Start(EgressOptions options) {
+  absl::Status status;
+  std::unique_ptr<Service> service;
+  base::EventLoop& loop = base::EventLoop::Shared();
+  loop.RunSync([&] {
+    service = std::make_unique<Service>(loop.Handle(), options);
+    status = service->Start(options);
+    if (!status.ok()) service.reset();
+  });
+  LEASH_RETURN_IF_ERROR(status);
+  return std::unique_ptr<EgressProxy>(new EgressProxy(std::move(service)));
+}
+
+EgressProxy::~EgressProxy() {
+  base::EventLoop::Shared().RunSync([&] { service_.reset(); });
+}
+
+std::size_t EgressProxy::connections() const {
+  std::size_t count = 0;
+  base::EventLoop::Shared().RunSync([&] { count = service_->connections(); });
+  return count;
+}
+
+}  // namespace leash::net

@@ -1,0 +1,583 @@
+#include "net/http_session.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/time/clock.h"
+#include "base/status.h"
+#include "fmt/format.h"
+#include "net/host_name.h"
+#include "net/sockets.h"
+
+namespace leash::net {
+namespace {
+
+constexpr std::uint16_t kHttpPort = 80;
+
+int StatusOf(NetworkOutcome outcome) {
+  switch (outcome) {
+    case NetworkOutcome::kDone:
+      return 200;
+    case NetworkOutcome::kDenied:
+    case NetworkOutcome::kAddressRefused:
+      return 403;
+    case NetworkOutcome::kMismatch:
+      return 421;
+    case NetworkOutcome::kMalformed:
+      return 400;
+    case NetworkOutcome::kTimedOut:
+      return 504;
+    case NetworkOutcome::kUnresolved:
+    case NetworkOutcome::kUnreachable:
+    case NetworkOutcome::kBroken:
+      return 502;
+  }
+  return 502;
+}
+
+std::string HostField(const std::string& host, std::uint16_t port) {
+  const std::string name = host.find(':') == std::string::npos ? host : fmt::format("[{}]", host);
+  return port == kHttpPort ? name : fmt::format("{}:{}", name, port);
+}
+
+// May be sent a second time without harm (RFC 9110, 9.2.2).
+bool IsIdempotent(const std::string& method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" || method == "DELETE";
+}
+
+}  // namespace
+
+HttpSession::HttpSession(EgressContext& context, std::uint64_t connection, HttpHandover from,
+                         std::optional<HttpOrigin> origin, std::function<void(std::optional<ToTunnel>)> done)
+    : context_(context),
+      connection_(connection),
+      origin_(std::move(origin)),
+      done_(std::move(done)),
+      deadline_(context.loop,
+                [this] {
+                  if (state_ == State::kAsking || state_ == State::kForwarding) {
+                    if (!response_begun_) return Reject(504, NetworkOutcome::kTimedOut, "no answer in time");
+                    Tell(NetworkOutcome::kTimedOut, "the response stopped in the middle");
+                  }
+                  Finish();
+                }),
+      soon_(context.loop, [this] { Ready(); }) {
+  client_.fd = std::move(from.client);
+  client_.in = std::move(from.held);
+  if (from.upstream.fd) {
+    upstream_host_ = origin_->host;
+    upstream_port_ = origin_->port;
+    (void)OpenUpstream(std::move(from.upstream));
+  }
+}
+
+HttpSession::~HttpSession() {
+  if (!told_) Tell(NetworkOutcome::kBroken, "the sandbox has ended");
+}
+
+void HttpSession::Start() {
+  client_.watch = std::make_unique<SocketWatch>(context_.loop, client_.fd.get(), [this](int) { Ready(); });
+  if (!client_.watch->ok()) return Finish();
+  deadline_.Start(context_.settings.handshake);
+  if (client_.in.empty()) {
+    Settle();
+  } else {
+    soon_.Start(absl::ZeroDuration());
+  }
+}
+
+std::string HttpSession::Refusal(NetworkOutcome outcome, const std::string& detail) {
+  return ErrorResponse(StatusOf(outcome), NetworkOutcomeName(outcome), detail);
+}
+
+// ---- sockets -------------------------------------------------------------------------------------------------------
+
+void HttpSession::Ready() {
+  const auto here = presence_.handle();
+  if (!Fill(client_) || !Fill(upstream_)) {
+    Tell(NetworkOutcome::kBroken, "a side has vanished");
+    return Finish();
+  }
+  while (Advance()) {
+    if (here.expired() || finished_) return;
+  }
+  if (here.expired() || finished_) return;
+  if (!Flush(client_) || (upstream_.fd && !Flush(upstream_))) {
+    Tell(NetworkOutcome::kBroken, "a side has vanished");
+    return Finish();
+  }
+  if (state_ == State::kClosing && client_.Unsent() == 0) {
+    (void)::shutdown(client_.fd.get(), SHUT_WR);
+    return Finish();
+  }
+  if (state_ == State::kUpgraded && client_.Unsent() == 0 && upstream_.Unsent() == 0) return Upgrade();
+  Settle();
+}
+
+// Receives what there is room for. False: the connection is broken.
+bool HttpSession::Fill(Side& side) {
+  if (!side.fd || side.ended || side.in.size() >= context_.settings.buffered) return true;
+  auto& bytes = context_.buffers.bytes();
+  const ssize_t got = Receive(side.fd.get(), bytes.data(), bytes.size());
+  if (got > 0) side.in.append(bytes.data(), static_cast<std::size_t>(got));
+  if (got == 0) side.ended = true;
+  if (got < 0 && !WouldBlock()) {
+    if (&side == &client_) return false;
+    side.ended = true;  // as good as its end: what it means is decided where the response is read
+  }
+  return true;
+}
+
+bool HttpSession::Flush(Side& side) {
+  while (side.Unsent() > 0) {
+    const ssize_t sent = Send(side.fd.get(), side.out.data() + side.sent, side.Unsent());
+    if (sent < 0) {
+      if (WouldBlock()) return true;
+      if (&side == &client_) return false;
+      side.out.clear();  // it may have answered before it closed: the response is still read
+      side.sent = 0;
+      return true;
+    }
+    side.sent += static_cast<std::size_t>(sent);
+  }
+  side.out.clear();
+  side.sent = 0;
+  return true;
+}
+
+void HttpSession::Settle() {
+  const bool wants_client = !client_.ended && state_ != State::kClosing && state_ != State::kUpgraded &&
+                            client_.in.size() < context_.settings.buffered &&
+                            upstream_.Unsent() < context_.settings.buffered;
+  client_.watch->Watch((wants_client ? SocketWatch::kReadable : 0) |
+                       (client_.Unsent() > 0 ? SocketWatch::kWritable : 0));
+  if (upstream_.watch == nullptr) return;
+  // Also between requests: so the end of a connection that is kept is seen.
+  const bool wants_upstream = !upstream_.ended && state_ != State::kUpgraded &&
+                              upstream_.in.size() < context_.settings.buffered &&
+                              client_.Unsent() < context_.settings.buffered;
+  upstream_.watch->Watch((wants_upstream ? SocketWatch::kReadable : 0) |
+                         (upstream_.Unsent() > 0 ? SocketWatch::kWritable : 0));
+}
+
+bool HttpSession::OpenUpstream(Upstream upstream) {
+  peer_ = upstream.endpoint.ToString();
+  upstream_ = {};
+  upstream_.fd = std::move(upstream.fd);
+  upstream_.watch = std::make_unique<SocketWatch>(context_.loop, upstream_.fd.get(), [this](int) { Ready(); });
+  responses_ = HttpReader(HttpKind::kResponse);
+  reused_ = false;
+  return upstream_.watch->ok();
+}
+
+// ---- requests ------------------------------------------------------------------------------------------------------
+
+bool HttpSession::Advance() {
+  switch (state_) {
+    case State::kHead:
+      return ReadHead();
+    case State::kForwarding: {
+      const bool forwarded = ForwardRequest();
+      return state_ == State::kForwarding ? ForwardResponse() || forwarded : forwarded;
+    }
+    case State::kAsking:
+    case State::kUpgraded:
+    case State::kClosing:
+      return false;
+  }
+  return false;
+}
+
+bool HttpSession::ReadHead() {
+  if (client_.in.empty()) {
+    if (client_.ended) state_ = State::kClosing;
+    return false;
+  }
+  const HttpProgress progress = requests_.Read(client_.in);
+  client_.in.erase(0, progress.consumed);
+  switch (progress.found) {
+    case HttpFound::kHead:
+      BeginExchange();
+      return true;
+    case HttpFound::kError:
+      event_ = {};
+      event_.time = absl::Now();
+      if (origin_.has_value()) {
+        event_.request.host = origin_->host;
+        event_.request.port = origin_->port;
+        event_.request.arrival = origin_->arrival;
+      } else {
+        event_.request.arrival = Arrival::kHttp;
+      }
+      told_ = false;
+      Reject(requests_.error().status, NetworkOutcome::kMalformed, requests_.error().reason);
+      return true;
+    case HttpFound::kNothing:
+      if (client_.ended) state_ = State::kClosing;
+      return false;
+    case HttpFound::kBody:
+    case HttpFound::kEnd:
+      return true;
+  }
+  return false;
+}
+
+void HttpSession::BeginExchange() {
+  request_ = requests_.head();
+  request_ended_ = response_begun_ = false;
+  event_ = {};
+  event_.time = absl::Now();
+  event_.connection = connection_;
+  event_.request.protocol = Protocol::kHttp;
+  event_.request.method = request_.method;
+  event_.request.arrival = origin_.has_value() ? origin_->arrival : Arrival::kHttp;
+  told_ = false;
+  const std::optional<HttpTarget> target = ParseTarget(request_.method, request_.target);
+  if (!target.has_value()) return Reject(400, NetworkOutcome::kMalformed, "the request target is malformed");
+  if (!Authorized(request_)) {
+    return Reject(407, NetworkOutcome::kDenied, "this proxy is another program's: a credential is needed",
+                  {{"Proxy-Authenticate", "Basic realm=\"leash\""}});
+  }
+  if (!FindHost(request_, *target)) return;
+  NetworkRequest& asked = event_.request;
+  if (target->form == HttpTargetForm::kAuthority) {
+    const auto done = done_;
+    finished_ = told_ = true;  // the tunnel tells
+    client_.watch.reset();
+    return done(ToTunnel{std::move(client_.fd), std::move(client_.in), asked.host, asked.port});
+  }
+  asked.path = target->path;
+  request_.target = target->ToOriginForm();
+  state_ = State::kAsking;
+  deadline_.Start(context_.settings.policy);
+  AskPolicy(context_, asked, presence_, [this](const Ruling& ruling) { Ruled(ruling); });
+}
+
+// Target, Host field and, where there is one, the host of the connection must agree: they would else be read in
+// different ways by us and by whoever answers. False: it was rejected.
+bool HttpSession::FindHost(const HttpHead& head, const HttpTarget& target) {
+  const auto reject = [&](int status, NetworkOutcome outcome, std::string detail) {
+    Reject(status, outcome, std::move(detail));
+    return false;
+  };
+  NetworkRequest& asked = event_.request;
+  const bool absolute = target.form == HttpTargetForm::kAbsolute;
+  const bool connect = target.form == HttpTargetForm::kAuthority;
+  std::optional<HttpAuthority> authority;
+  if (absolute || connect) authority = target.authority;
+  if (absolute && target.scheme != "http" && target.scheme != "ws") {
+    return reject(400, NetworkOutcome::kMalformed, "only http:// is spoken to this proxy: use CONNECT for https://");
+  }
+  if (connect && origin_.has_value()) return reject(501, NetworkOutcome::kMalformed, "no proxy is meant here");
+  if (!origin_.has_value() && !authority.has_value()) {
+    return reject(400, NetworkOutcome::kMalformed, "this is a proxy: the request target must name its host");
+  }
+  if (const auto field = FindField(head.fields, "Host"); field.has_value()) {
+    const auto named = ParseAuthority(*field);
+    if (!named.has_value()) return reject(400, NetworkOutcome::kMalformed, "the Host field is malformed");
+    if (!authority.has_value()) authority = named;
+    const auto one = NormalizeHost(authority->host);
+    const auto other = NormalizeHost(named->host);
+    const std::uint16_t otherwise = connect ? 443 : kHttpPort;
+    const bool same_port = connect || authority->port.value_or(otherwise) == named->port.value_or(otherwise);
+    if (!one.ok() || !other.ok() || *one != *other || !same_port) {
+      return reject(400, NetworkOutcome::kMismatch, "the Host field is not the host of the request target");
+    }
+  }
+  if (!authority.has_value()) {  // HTTP/1.0
+    asked.host = origin_->host;
+    asked.port = origin_->port;
+    return true;
+  }
+  auto host = NormalizeHost(authority->host);
+  if (!host.ok()) return reject(400, NetworkOutcome::kMalformed, std::string(host.status().message()));
+  asked.port = authority->port.value_or(kHttpPort);
+  asked.host = *std::move(host);
+  if (!origin_.has_value()) return true;
+  // A connection to an address has no name that the field could differ from.
+  const bool address = IpAddress::Parse(origin_->host).has_value();
+  const bool port_named = authority->port.has_value();
+  const bool agrees = (address || asked.host == origin_->host) && (!port_named || asked.port == origin_->port);
+  const std::string said = asked.host;
+  asked.host = origin_->host;
+  asked.port = origin_->port;
+  if (agrees) return true;
+  return reject(421, NetworkOutcome::kMismatch,
+                fmt::format("the request is for {}, on a connection to {}", said, asked.host));
+}
+
+bool HttpSession::Authorized(const HttpHead& head) const {
+  if (origin_.has_value() || !context_.credential.has_value()) return true;
+  const auto field = FindField(head.fields, "Proxy-Authorization");
+  if (!field.has_value()) return false;
+  const std::size_t space = field->find(' ');
+  if (space == std::string_view::npos || !EqualsIgnoringCase(field->substr(0, space), "Basic")) return false;
+  const std::string expected =
+      absl::Base64Escape(fmt::format("{}:{}", context_.credential->user, context_.credential->password));
+  const std::string_view given = field->substr(field->find_first_not_of(' ', space));
+  if (given.size() != expected.size()) return false;
+  unsigned difference = 0;  // as long for a wrong one as for the right one
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    difference |= static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(expected[i]);
+  }
+  return difference == 0;
+}
+
+void HttpSession::Ruled(const Ruling& ruling) {
+  event_.verdict = ruling.verdict;
+  event_.rule = ruling.rule;
+  if (ruling.verdict != Verdict::kAllow) {
+    event_.verdict = Verdict::kDeny;
+    return Reject(403, NetworkOutcome::kDenied, "not allowed by the network policy");
+  }
+  if (upstream_.fd && !upstream_.ended && upstream_.in.empty() && upstream_host_ == event_.request.host &&
+      upstream_port_ == event_.request.port) {
+    SendRequest();
+    return soon_.Start(absl::ZeroDuration());
+  }
+  ruling_ = ruling;
+  Connect();
+}
+
+void HttpSession::Connect() {
+  upstream_ = {};
+  reach_ = std::make_unique<Reach>(context_, event_.request, ruling_,
+                                   [this](Reached reached) { HasReached(std::move(reached)); });
+  reach_->Start();
+}
+
+void HttpSession::HasReached(Reached reached) {
+  event_.request.addresses = std::move(reached.addresses);
+  if (reached.outcome != NetworkOutcome::kDone) {
+    return Reject(StatusOf(reached.outcome), reached.outcome, std::move(reached.detail));
+  }
+  if (!OpenUpstream(std::move(reached.upstream))) {
+    return Reject(502, NetworkOutcome::kUnreachable, "the system has no room for another connection");
+  }
+  upstream_host_ = event_.request.host;
+  upstream_port_ = event_.request.port;
+  SendRequest();
+  soon_.Start(absl::ZeroDuration());
+}
+
+void HttpSession::SendRequest() {
+  event_.peer = peer_;
+  HttpHead head = request_;
+  RemoveHopByHop(head.fields);
+  SetField(head.fields, "Host", HostField(event_.request.host, event_.request.port));
+  if (origin_.has_value() && IpAddress::Parse(origin_->host).has_value()) {
+    if (const auto said = FindField(request_.fields, "Host")) SetField(head.fields, "Host", *said);
+  }
+  head.keep_alive = true;
+  upstream_.out += WriteRequestHead(head);
+  responses_.AnswersTo(request_.method);
+  state_ = State::kForwarding;
+  deadline_.Start(context_.settings.response);
+}
+
+bool HttpSession::ForwardRequest() {
+  if (request_ended_ || upstream_.Unsent() >= context_.settings.buffered) return false;
+  const HttpProgress progress = requests_.Read(client_.in);
+  switch (progress.found) {
+    case HttpFound::kBody:
+      event_.bytes_sent += progress.body.size();
+      if (request_.framing == HttpFraming::kChunked) {
+        AppendChunk(upstream_.out, progress.body);
+      } else {
+        upstream_.out += progress.body;
+      }
+      break;
+    case HttpFound::kEnd:
+      request_ended_ = true;
+      if (request_.framing == HttpFraming::kChunked) upstream_.out += LastChunk(requests_.trailers());
+      break;
+    case HttpFound::kError:
+      if (response_begun_) {
+        Tell(NetworkOutcome::kMalformed, requests_.error().reason);
+        state_ = State::kClosing;
+      } else {
+        Reject(requests_.error().status, NetworkOutcome::kMalformed, requests_.error().reason);
+      }
+      return true;
+    case HttpFound::kHead:
+    case HttpFound::kNothing:
+      if (client_.ended && !response_begun_) {
+        Tell(NetworkOutcome::kBroken, "the program ended in the middle of its request");
+        Finish();
+        return true;
+      }
+      break;
+  }
+  client_.in.erase(0, progress.consumed);
+  deadline_.Start(context_.settings.response);
+  return progress.found == HttpFound::kBody || progress.found == HttpFound::kEnd;
+}
+
+// ---- responses -----------------------------------------------------------------------------------------------------
+
+bool HttpSession::ForwardResponse() {
+  if (client_.Unsent() >= context_.settings.buffered) return false;
+  const HttpProgress progress = responses_.Read(upstream_.in);
+  switch (progress.found) {
+    case HttpFound::kHead:
+      upstream_.in.erase(0, progress.consumed);
+      BeginResponse();
+      return true;
+    case HttpFound::kBody:
+      event_.bytes_received += progress.body.size();
+      if (response_framing_ == HttpFraming::kChunked) {
+        AppendChunk(client_.out, progress.body);
+      } else {
+        client_.out += progress.body;
+      }
+      break;
+    case HttpFound::kEnd:
+      upstream_.in.erase(0, progress.consumed);
+      if (response_begun_) EndExchange();
+      return true;
+    case HttpFound::kError:
+      if (!response_begun_) {
+        Reject(502, NetworkOutcome::kMalformed, fmt::format("the host's response: {}", responses_.error().reason));
+      } else {
+        Tell(NetworkOutcome::kMalformed, responses_.error().reason);
+        Finish();
+      }
+      return true;
+    case HttpFound::kNothing:
+      upstream_.in.erase(0, progress.consumed);
+      if (!upstream_.ended) return false;
+      UpstreamEnded();
+      return true;
+  }
+  upstream_.in.erase(0, progress.consumed);
+  deadline_.Start(context_.settings.response);
+  return true;
+}
+
+void HttpSession::BeginResponse() {
+  HttpHead head = responses_.head();
+  const bool interim = head.status >= 100 && head.status < 200 && head.status != 101;
+  const HttpFraming framing = head.framing;
+  const std::string upgrade = head.upgrade;
+  RemoveHopByHop(head.fields);
+  if (interim) {
+    if (request_.minor_version > 0) client_.out += WriteResponseHead(head);
+    return;
+  }
+  response_begun_ = true;
+  event_.status = head.status;
+  keep_upstream_ = head.keep_alive && framing != HttpFraming::kUntilClose;
+  keep_client_ = request_.keep_alive;
+  response_framing_ = framing;
+  if (framing == HttpFraming::kUntilClose || framing == HttpFraming::kChunked) {
+    if (request_.minor_version > 0) {
+      response_framing_ = HttpFraming::kChunked;
+    } else {
+      response_framing_ = HttpFraming::kUntilClose;
+      keep_client_ = false;
+    }
+  }
+  if (!request_ended_) keep_client_ = keep_upstream_ = false;  // answered before all was said: the rest is not read
+  head.framing = response_framing_;
+  head.keep_alive = keep_client_;
+  head.upgrade = head.status == 101 ? upgrade : std::string();
+  client_.out += WriteResponseHead(head);
+  if (head.status == 101) {
+    if (request_.upgrade.empty()) {
+      Tell(NetworkOutcome::kMalformed, "the host changed the protocol without being asked");
+      return Finish();
+    }
+    state_ = State::kUpgraded;
+  }
+}
+
+void HttpSession::EndExchange() {
+  if (state_ == State::kUpgraded) return;
+  if (response_framing_ == HttpFraming::kChunked) client_.out += LastChunk(responses_.trailers());
+  Tell(NetworkOutcome::kDone, "");
+  reused_ = true;
+  if (!keep_upstream_ || upstream_.ended || !upstream_.in.empty()) upstream_ = {};
+  state_ = keep_client_ ? State::kHead : State::kClosing;
+  deadline_.Start(context_.settings.idle_http);
+}
+
+void HttpSession::UpstreamEnded() {
+  const HttpProgress progress = responses_.Finish();
+  if (progress.found == HttpFound::kEnd) return EndExchange();
+  if (!response_begun_ && reused_ && responses_.idle() && event_.bytes_sent == 0 && IsIdempotent(request_.method)) {
+    // It was closed while the request was on its way (RFC 9112, 9.3.1).
+    state_ = State::kAsking;
+    return Connect();
+  }
+  if (!response_begun_) return Reject(502, NetworkOutcome::kBroken, "the host closed the connection without an answer");
+  Tell(NetworkOutcome::kBroken, "the host closed the connection in the middle of its response");
+  Finish();
+}
+
+// What follows a 101 is nobody's HTTP.
+void HttpSession::Upgrade() {
+  client_.watch.reset();
+  upstream_.watch.reset();
+  soon_.Stop();
+  deadline_.Stop();
+  // What the host has said already goes ahead of what it says next.
+  if (!upstream_.in.empty()) {
+    const ssize_t sent = Send(client_.fd.get(), upstream_.in.data(), upstream_.in.size());
+    if (sent != static_cast<ssize_t>(upstream_.in.size())) {
+      Tell(NetworkOutcome::kBroken, "the program does not read");
+      return Finish();
+    }
+    event_.bytes_received += upstream_.in.size();
+  }
+  relay_ = std::make_unique<Relay>(context_.loop, context_.settings, context_.buffers,
+                                   Relay::Sockets{std::move(client_.fd), std::move(upstream_.fd)},
+                                   std::move(client_.in), nullptr, [this](Relay::End end) {
+                                     event_.bytes_sent += relay_->bytes_up();
+                                     event_.bytes_received += relay_->bytes_down();
+                                     const bool idle = end == Relay::End::kIdle;
+                                     Tell(end == Relay::End::kDone ? NetworkOutcome::kDone
+                                          : idle                   ? NetworkOutcome::kTimedOut
+                                                                   : NetworkOutcome::kBroken,
+                                          end == Relay::End::kDone ? ""
+                                          : idle                   ? "nothing was said for too long"
+                                                                   : base::ErrnoText(errno));
+                                     Finish();
+                                   });
+}
+
+// ---- ends ----------------------------------------------------------------------------------------------------------
+
+// The connection ends with it: what else the program has sent is not read any more.
+void HttpSession::Reject(int status, NetworkOutcome outcome, std::string detail, const HttpFields& more) {
+  reach_.reset();
+  event_.status = status;
+  client_.out += ErrorResponse(status, NetworkOutcomeName(outcome), detail, more);
+  Tell(outcome, std::move(detail));
+  state_ = State::kClosing;
+  upstream_ = {};
+  soon_.Start(absl::ZeroDuration());
+}
+
+void HttpSession::Tell(NetworkOutcome outcome, std::string detail) {
+  if (std::exchange(told_, true)) return;
+  event_.outcome = outcome;
+  event_.detail = std::move(detail);
+  event_.duration = absl::Now() - event_.time;
+  context_.Tell(event_);
+}
+
+void HttpSession::Finish() {
+  if (std::exchange(finished_, true)) return;
+  Tell(NetworkOutcome::kBroken, "the program has gone");
+  soon_.Stop();
+  deadline_.Stop();
+  if (client_.watch != nullptr) client_.watch->Watch(SocketWatch::kNothing);
+  if (upstream_.watch != nullptr) upstream_.watch->Watch(SocketWatch::kNothing);
+  const auto done = done_;
+  done(std::nullopt);
+}
+
+}  // namespace leash::net

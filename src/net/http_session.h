@@ -1,0 +1,128 @@
+// HTTP/1 between a program and the hosts that it asks for: every request is read, asked about by method and path, and
+// written anew for its host; every response likewise for the program.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "leash/network_event.h"
+#include "net/egress_context.h"
+#include "net/http_message.h"
+#include "net/http_reader.h"
+#include "net/reach.h"
+#include "net/relay.h"
+#include "net/tunnel.h"
+
+namespace leash::net {
+
+// A program that speaks to a proxy names the host in each request. On a connection that was made to a host, all of them
+// are for that one.
+struct HttpOrigin {
+  std::string host;  // normalised
+  std::uint16_t port = 80;
+  Arrival arrival = Arrival::kTransparent;
+};
+
+// One connection of a program. No Via field is added, and nothing of the program is told to the host that it did not
+// say itself.
+class HttpSession {
+ public:
+  // CONNECT: the connection is to become a tunnel, and this session is over.
+  struct ToTunnel {
+    base::UniqueFd client;
+    std::string held;
+    std::string host;  // normalised
+    std::uint16_t port = 0;
+  };
+  // `done` is called once, perhaps before Start() returns; it may destroy this object.
+  HttpSession(EgressContext& context, std::uint64_t connection, HttpHandover from, std::optional<HttpOrigin> origin,
+              std::function<void(std::optional<ToTunnel>)> done);
+  ~HttpSession();
+  HttpSession(const HttpSession&) = delete;
+  HttpSession& operator=(const HttpSession&) = delete;
+
+  void Start();
+
+  // The answer to a request that cannot be served.
+  static std::string Refusal(NetworkOutcome outcome, const std::string& detail);
+
+ private:
+  enum class State { kHead, kAsking, kForwarding, kUpgraded, kClosing };
+
+  // One side's sockets and what is between them and the readers.
+  struct Side {
+    base::UniqueFd fd;
+    std::unique_ptr<SocketWatch> watch;
+    std::string in;   // received, not yet read
+    std::string out;  // written, not yet sent
+    std::size_t sent = 0;
+    bool ended = false;  // says no more
+
+    std::size_t Unsent() const { return out.size() - sent; }
+  };
+
+  void Ready();
+  bool Fill(Side& side);
+  bool Flush(Side& side);
+  void Settle();
+  // One thing that can be done with what is there. False: nothing can.
+  bool Advance();
+  bool ReadHead();
+  bool ForwardRequest();
+  bool ForwardResponse();
+
+  void BeginExchange();
+  bool FindHost(const HttpHead& head, const HttpTarget& target);
+  bool Authorized(const HttpHead& head) const;
+  void Ruled(const Ruling& ruling);
+  void Connect();
+  void HasReached(Reached reached);
+  void SendRequest();
+  void BeginResponse();
+  void EndExchange();
+  void UpstreamEnded();
+  void Upgrade();
+
+  void Reject(int status, NetworkOutcome outcome, std::string detail, const HttpFields& more = {});
+  void Tell(NetworkOutcome outcome, std::string detail);
+  void Finish();
+  bool OpenUpstream(Upstream upstream);
+
+  EgressContext& context_;
+  const std::uint64_t connection_;
+  const std::optional<HttpOrigin> origin_;
+  const std::function<void(std::optional<ToTunnel>)> done_;
+
+  State state_ = State::kHead;
+  Side client_;
+  Side upstream_;
+  std::string upstream_host_;  // what upstream_ is a connection to
+  std::uint16_t upstream_port_ = 0;
+  std::string peer_;
+  bool reused_ = false;  // upstream_ has served a request before
+
+  HttpReader requests_{HttpKind::kRequest};
+  HttpReader responses_{HttpKind::kResponse};
+  HttpHead request_;
+  Ruling ruling_;
+  bool request_ended_ = false;
+  bool response_begun_ = false;
+  HttpFraming response_framing_ = HttpFraming::kNone;  // as the program gets it
+  bool keep_upstream_ = false;
+  bool keep_client_ = false;
+
+  NetworkEvent event_;
+  bool told_ = true;
+  bool finished_ = false;
+  std::unique_ptr<Reach> reach_;
+  std::unique_ptr<Relay> relay_;
+  Timer deadline_;
+  Timer soon_;
+  Presence presence_;
+};
+
+}  // namespace leash::net

@@ -1,0 +1,55 @@
+// libuv handles as values with owners. For use on the loop's thread alone.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/time/time.h"
+
+struct uv_loop_s;
+
+namespace leash::net {
+
+// Tells when a descriptor can be read or written. The descriptor is the caller's, and outlives this.
+class SocketWatch {
+ public:
+  enum Events : int { kNothing = 0, kReadable = 1, kWritable = 2, kBoth = 3 };
+
+  // `ready` gets the events that were asked for and have come; all of them when the descriptor has an error, which the
+  // next call on it gives. It may destroy this object.
+  SocketWatch(uv_loop_s* loop, int fd, std::function<void(int events)> ready);
+  ~SocketWatch();
+  SocketWatch(const SocketWatch&) = delete;
+  SocketWatch& operator=(const SocketWatch&) = delete;
+
+  // False: the system has no room for another watched descriptor; `ready` is never called then.
+  bool ok() const { return node_ != nullptr; }
+  void Watch(int events);
+
+ private:
+  struct Node;
+  Node* node_ = nullptr;  // freed by the loop, after this has gone
+  int events_ = kNothing;
+};
+
+// Calls once, some time after. Cheap to push back again and again: the handle is moved only when it fires too early.
+class Timer {
+ public:
+  // `expired` may destroy this object.
+  Timer(uv_loop_s* loop, std::function<void()> expired);
+  ~Timer();
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  void Start(absl::Duration delay);
+  void Stop();
+
+ private:
+  struct Node;
+  Node* node_;
+};
+
+// Milliseconds of the loop's clock: cached once a round.
+std::uint64_t LoopNow(const uv_loop_s* loop);
+
+}  // namespace leash::net

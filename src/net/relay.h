@@ -1,0 +1,117 @@
+// Carries the bytes of a tunnel, both ways, until both sides have said all.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "net/egress_settings.h"
+#include "net/loop_handles.h"
+
+namespace leash::net {
+
+// Moves bytes between a socket and a pipe inside the kernel, as splice(2) with SPLICE_F_MOVE | SPLICE_F_NONBLOCK.
+using SpliceFunction = ssize_t (*)(int from, int to, std::size_t most);
+
+// What the relays of a loop share, since only one of them works at a time. An idle tunnel holds no buffer at all.
+class RelayBuffers {
+ public:
+  struct Pipe {
+    base::UniqueFd out, in;
+  };
+
+  // `function` null: the system cannot, and everything is copied.
+  explicit RelayBuffers(SpliceFunction function) : splice_(function) {}
+
+  SpliceFunction splice() const { return splice_; }
+  std::array<char, std::size_t{64} * 1024>& bytes() { return bytes_; }
+  // Null when the system has no room for another one.
+  std::unique_ptr<Pipe> TakePipe();
+  void GiveBack(std::unique_ptr<Pipe> empty);
+
+ private:
+  const SpliceFunction splice_;
+  std::array<char, std::size_t{64} * 1024> bytes_;
+  std::vector<std::unique_ptr<Pipe>> pipes_;
+};
+
+// One tunnel. For use on the loop's thread alone. When one side has said all, the other is told so (shutdown(2)), and
+// may go on.
+class Relay {
+ public:
+  enum class End {
+    kDone,     // both sides have said all
+    kBroken,   // a side has vanished: errno tells how
+    kIdle,     // nothing for as long as EgressSettings::idle_tunnel
+    kStopped,  // the inspector said so; the sockets and what was held can be taken
+  };
+  enum class Inspected { kMore, kPass, kStop };
+  // Sees what the client has said so far, until it says kPass or kStop; nothing of it goes on meanwhile. What the
+  // upstream says does: in some protocols it speaks first. The last call is at the client's end, with `complete` set.
+  using Inspector = std::function<Inspected(std::string_view so_far, bool complete)>;
+
+  struct Sockets {
+    base::UniqueFd client, upstream;
+  };
+
+  // `held` is what was read from the client already. `done` is called once, never before this returns; it may destroy
+  // this object. Without an inspector everything passes.
+  Relay(uv_loop_s* loop, const EgressSettings& settings, RelayBuffers& buffers, Sockets sockets, std::string held,
+        Inspector inspect, std::function<void(End end)> done);
+  ~Relay();
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+
+  std::uint64_t bytes_up() const { return up_.bytes; }
+  std::uint64_t bytes_down() const { return down_.bytes; }
+
+  // After kStopped.
+  Sockets TakeSockets();
+  std::string TakeHeld() { return std::move(held_); }
+
+ private:
+  struct Direction {
+    int from = -1, to = -1;
+    std::string pending;   // was read, and the other side has no room for it
+    std::size_t sent = 0;  // of pending
+    std::unique_ptr<RelayBuffers::Pipe> pipe;
+    std::size_t in_pipe = 0;
+    bool bulk = false;  // so much that it pays to leave it in the kernel
+    bool ended = false;
+    bool told = false;
+    std::uint64_t bytes = 0;
+
+    bool HasUnsent() const { return sent < pending.size() || in_pipe > 0; }
+  };
+
+  void Ready();
+  void Settle();
+  bool Inspect();
+  bool Pump(Direction& direction);
+  bool Drain(Direction& direction);
+  ssize_t Take(Direction& direction);
+  void ReturnPipe(Direction& direction);
+  int EventsFor(const Direction& reads, const Direction& writes) const;
+  void Finish(End end);
+
+  const EgressSettings& settings_;
+  RelayBuffers& buffers_;
+  Sockets sockets_;
+  std::string held_;
+  Inspector inspect_;  // empty: has let it pass
+  const std::function<void(End)> done_;
+  Direction up_, down_;
+  std::unique_ptr<SocketWatch> client_watch_, upstream_watch_;
+  Timer idle_;
+  Timer soon_;  // what there is to do when the constructor has returned
+};
+
+}  // namespace leash::net
