@@ -10,6 +10,7 @@
 #include "leash/isolation.h"
 #include "leash/limits.h"
 #include "leash/network.h"
+#include "leash/network_event.h"
 #include "leash/security.h"
 #include "leash/unsafe/degraded.h"
 
@@ -57,6 +58,15 @@ struct SandboxConfig {
   bool best_effort_limits = false;
   // See unsafe::AcceptDegradedKernel.
   bool accept_degraded_kernel = false;
+  // Addresses that may be connected to although they are not public ("10.0.0.0/8", "127.0.0.1", "fd00::/8"), when the
+  // network policy allows the host: loopback is this machine's own. A rule of an AllowList that is an address needs no
+  // entry here.
+  std::vector<std::string> allow_addresses;
+  // Who is asked for the addresses of allowed hosts: "192.0.2.53", "[2001:db8::53]:5353". Empty: those of the machine's
+  // configuration. /etc/hosts is read all the same.
+  std::vector<std::string> name_servers;
+  // Called for each decision of the network policy. May be empty.
+  NetworkEventCallback on_network_event;
   // Watch what is refused: see Sandbox::Violations. Changes nothing about what is. Off by default, since it costs.
   bool report_violations = false;
 
@@ -102,6 +112,15 @@ class SandboxConfigBuilder {
     return config_.env.emplace_back(std::move(name), std::move(value)), *this;
   }
   SandboxConfigBuilder& Limits(const ResourceLimits& limits) { return config_.limits = limits, *this; }
+  SandboxConfigBuilder& AllowAddress(std::string cidr) {
+    return config_.allow_addresses.push_back(std::move(cidr)), *this;
+  }
+  SandboxConfigBuilder& NameServer(std::string server) {
+    return config_.name_servers.push_back(std::move(server)), *this;
+  }
+  SandboxConfigBuilder& OnNetworkEvent(NetworkEventCallback callback) {
+    return config_.on_network_event = std::move(callback), *this;
+  }
   SandboxConfigBuilder& ReportViolations(bool on = true) { return config_.report_violations = on, *this; }
   SandboxConfigBuilder& Weaken(unsafe::AcceptDegradedKernel) { return config_.accept_degraded_kernel = true, *this; }
   SandboxConfigBuilder& Weaken(unsafe::BestEffortLimits) { return config_.best_effort_limits = true, *this; }

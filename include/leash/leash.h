@@ -2,6 +2,7 @@
 #pragma once
 
 #include "leash/access.h"
+#include "leash/audit_log.h"
 #include "leash/command.h"
 #include "leash/config.h"
 #include "leash/doctor.h"
@@ -10,6 +11,7 @@
 #include "leash/isolation.h"
 #include "leash/limits.h"
 #include "leash/network.h"
+#include "leash/network_event.h"
 #include "leash/presets.h"
 #include "leash/process.h"
 #include "leash/pty.h"

@@ -21,8 +21,10 @@ namespace leash {
 namespace core {
 class SandboxState;
 
-// Makes the plan, proves that this machine can enforce it, makes the scratch directory. `denies_all` is the policy's.
-absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxConfig& config, bool denies_all);
+// Makes the plan, proves that this machine can enforce it, makes the scratch directory. `policy` is null for one that
+// denies everything.
+absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxConfig& config, PolicyFunction policy,
+                                                                 bool policy_sees_addresses);
 absl::Status CloseSandboxState(SandboxState& state);
 const std::string& WorkingDirOf(const SandboxState& state);
 const std::string& ScratchDirOf(const SandboxState& state);
@@ -40,7 +42,8 @@ void ListenToViolationsOf(SandboxState& state, ViolationCallback callback);
 // started in the sandbox and everything descended from it, and removes the scratch directory.
 //
 // Errors of Create: kPathNotFound, kInvalidArgument, kNotEnforced (this machine cannot keep a promise the
-// configuration makes; nothing was started), kUnsupported (a network policy other than denying), kWorkingDirectory.
+// configuration makes; nothing was started), kUnsupported (a network policy other than denying, where there can
+// be no namespaces), kWorkingDirectory.
 template <NetworkPolicy N = DenyAll>
 class Sandbox {
  public:
@@ -48,10 +51,10 @@ class Sandbox {
   static absl::StatusOr<Sandbox> Create() requires std::is_default_constructible_v<N> { return Create(ConfigFor<N>{}); }
 
   static absl::StatusOr<Sandbox> Create(const ConfigFor<N>& config) {
-    if constexpr (requires { config.network.status(); }) {
-      if (!config.network.status().ok()) return config.network.status();
-    }
-    auto state = core::CreateSandboxState(config, N::kDeniesAll);
+    if (absl::Status usable = NetworkPolicyStatus(config.network); !usable.ok()) return usable;
+    PolicyFunction policy;
+    if constexpr (!N::kDeniesAll) policy = EraseNetworkPolicy(config.network);
+    auto state = core::CreateSandboxState(config, std::move(policy), kPolicySeesAddresses<N>);
     if (!state.ok()) return state.status();
     return Sandbox(*std::move(state), config.network);
   }

@@ -13,10 +13,12 @@
 namespace leash::core {
 
 SandboxState::SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared,
-                           std::unique_ptr<Guard> guard, std::shared_ptr<ViolationLog> violations, bool keep_scratch)
+                           std::unique_ptr<net::EgressProxy> egress, std::unique_ptr<Guard> guard,
+                           std::shared_ptr<ViolationLog> violations, bool keep_scratch)
     : plan_(std::move(plan)),
       keep_scratch_(keep_scratch),
       scratch_(std::move(scratch)),
+      egress_(std::move(egress)),
       prepared_(std::move(prepared)),
       guard_(std::move(guard)),
       violations_(std::move(violations)) {}
@@ -47,6 +49,12 @@ absl::StatusOr<std::shared_ptr<ChildState>> SandboxState::Spawn(const SpawnReque
 absl::Status SandboxState::Close() {
   absl::Status result = CloseOnce();
   // Not under the lock, which a callback may be waiting for.
+  std::unique_ptr<net::EgressProxy> egress;
+  {
+    const std::lock_guard lock(mutex_);
+    egress = std::move(egress_);
+  }
+  egress.reset();  // nobody is left who could connect
   if (violations_ != nullptr && violations_->HasListener()) {
     prepared_->SettleReports();
     violations_->StopListening();
@@ -98,12 +106,11 @@ void SandboxState::KeepScratch() {
   keep_scratch_ = true;
 }
 
-absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxConfig& config, bool denies_all) {
-  if (!denies_all) {
-    return base::Error(ErrorCode::kUnsupported,
-                       "this version enforces only a network policy that denies everything: the egress proxy that the "
-                       "others need is not part of it; use --network deny");
-  }
+absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxConfig& config, PolicyFunction policy,
+                                                                 bool policy_sees_addresses) {
+  const bool denies_all = policy == nullptr;
+  net::AddressRules addresses;
+  for (const std::string& cidr : config.allow_addresses) LEASH_RETURN_IF_ERROR(addresses.Add(cidr));
   Backend& backend = HostBackend();
   std::unique_ptr<Groundwork> groundwork = backend.Begin(config.namespaces);
   LEASH_ASSIGN_OR_RETURN(WorkingDir scratch, WorkingDir::Create());
@@ -123,13 +130,28 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
   }
   LEASH_ASSIGN_OR_RETURN(std::unique_ptr<PreparedSandbox> prepared,
                          backend.Prepare(plan, scratch.id(), canary, std::move(groundwork), violations));
+  std::unique_ptr<net::EgressProxy> egress;
+  if (!denies_all) {
+    EgressIntake intake = prepared->TakeEgress();
+    net::EgressOptions options;
+    options.listeners = std::move(intake.listeners);
+    options.resolvers = std::move(intake.resolvers);
+    options.original_destination = intake.original_destination;
+    options.splice = intake.splice;
+    options.policy = std::move(policy);
+    options.policy_sees_addresses = policy_sees_addresses;
+    options.addresses = std::move(addresses);
+    options.told = config.on_network_event;
+    options.name_servers = config.name_servers;
+    LEASH_ASSIGN_OR_RETURN(egress, net::EgressProxy::Start(std::move(options)));
+  }
   std::unique_ptr<Guard> guard;
   if (const std::vector<std::string> unguarded = prepared->Unguarded(); !unguarded.empty()) {
     LEASH_ASSIGN_OR_RETURN(
         guard, Guard::Make(unguarded, base::JoinPath(base::ParentOf(scratch.path()), WorkingDir::kEvidence)));
   }
-  return std::make_shared<SandboxState>(std::move(plan), std::move(scratch), std::move(prepared), std::move(guard),
-                                        std::move(violations), config.keep_scratch);
+  return std::make_shared<SandboxState>(std::move(plan), std::move(scratch), std::move(prepared), std::move(egress),
+                                        std::move(guard), std::move(violations), config.keep_scratch);
 }
 
 absl::Status CloseSandboxState(SandboxState& state) { return state.Close(); }

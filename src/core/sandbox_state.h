@@ -13,13 +13,15 @@
 #include "core/plan.h"
 #include "core/violation_log.h"
 #include "leash/working_dir.h"
+#include "net/egress_proxy.h"
 
 namespace leash::core {
 
 class SandboxState {
  public:
-  // `guard` may be null, and `violations` when they are not reported.
-  SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared, std::unique_ptr<Guard> guard,
+  // `egress` is null for a plan without a network; `guard` may be, and `violations` when they are not reported.
+  SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared,
+               std::unique_ptr<net::EgressProxy> egress, std::unique_ptr<Guard> guard,
                std::shared_ptr<ViolationLog> violations, bool keep_scratch);
 
   const Plan& plan() const { return plan_; }
@@ -40,6 +42,7 @@ class SandboxState {
   bool keep_scratch_ = false;                          // guarded by mutex_
   WorkingDir scratch_;                                 // guarded by mutex_
   std::vector<std::shared_ptr<ChildState>> children_;  // guarded by mutex_; those not known to have ended
+  std::unique_ptr<net::EgressProxy> egress_;           // guarded by mutex_
   const std::unique_ptr<PreparedSandbox> prepared_;
   const std::shared_ptr<Guard> guard_;
   const std::shared_ptr<ViolationLog> violations_;

@@ -16,7 +16,7 @@ class ConfigTest : public LeashTest {
 INSTANTIATE_TEST_SUITE_P(Users, ConfigTest, ::testing::ValuesIn(Users()), UserName);
 
 TEST_P(ConfigTest, DenyOnTheLineBeatsAllowInTheFile) {
-  const std::string file = Named("network = \"allow\"\n");
+  const std::string file = Named("network = \"allow\"\nnamespaces = \"off\"\n");
   EXPECT_TRUE(FailsWith(Leash({"run", "-c", file, "true"}), 125, "network"));
   EXPECT_EQ(Leash({"run", "-c", file, "--network", "deny", "true"}).code, 0);
 }

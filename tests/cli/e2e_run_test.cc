@@ -109,8 +109,9 @@ TEST_P(RunTest, WhatStillRunsAtTheEndIsEnded) {
 
 TEST_P(RunTest, NoMoreNetworkThanWasAskedForIsEverGiven) {
   const std::vector<std::string> marker = {"--workdir", ".", "touch", "started"};
-  for (std::vector<std::string> arguments : {std::vector<std::string>{"run", "--network", "allow"},
-                                             {"run", "--network", "allow-list", "--allow-domain", "example.com"}}) {
+  for (std::vector<std::string> arguments :
+       {std::vector<std::string>{"run", "--namespaces", "off", "--network", "allow"},
+        {"run", "--namespaces", "off", "--network", "allow-list", "--allow-domain", "example.com"}}) {
     arguments.insert(arguments.end(), marker.begin(), marker.end());
     EXPECT_TRUE(FailsWith(Leash(arguments), 125, "network"));
     EXPECT_FALSE(Exists(Project("started")));

@@ -52,6 +52,9 @@ class Reader {
         Row{"namespaces", &Reader::ReadNamespaces},
         Row{"network", &Reader::ReadNetwork},
         Row{"allow-domains", &Reader::ReadDomains},
+        Row{"allow-addresses", &Reader::ReadAddresses},
+        Row{"name-servers", &Reader::ReadNameServers},
+        Row{"audit-log", &Reader::ReadAuditLog},
         Row{"security", &Reader::ReadSecurity},
         Row{"paths", &Reader::ReadPaths},
         Row{"limits", &Reader::ReadLimits},
@@ -63,6 +66,13 @@ class Reader {
     const Layer& layer = file_.layer;
     if (!layer.allow_domains.empty() && layer.network != NetworkMode::kAllowList) {
       return file_.ErrorAt(file_.lines["allow-domains"], "allow-domains needs network = \"allow-list\"");
+    }
+    if (layer.network.value_or(NetworkMode::kDeny) != NetworkMode::kDeny) return absl::OkStatus();
+    for (const auto& [key, used] : {std::pair{"allow-addresses", !layer.allow_addresses.empty()},
+                                    std::pair{"name-servers", !layer.name_servers.empty()}}) {
+      if (used) {
+        return file_.ErrorAt(file_.lines[key], fmt::format("{} needs network = \"allow\" or \"allow-list\"", key));
+      }
     }
     return absl::OkStatus();
   }
@@ -173,11 +183,27 @@ class Reader {
     return Error(node, key, fmt::format("'{}' is not \"deny\", \"allow\" or \"allow-list\"", base::Printable(name)));
   }
 
-  absl::Status ReadDomains(const toml::node& node, const std::string& key) {
-    return Strings(node, key, [&](const std::string& domain, const toml::node&) {
-      file_.layer.allow_domains.push_back(domain);
+  absl::Status ReadList(const toml::node& node, const std::string& key, std::vector<std::string>& list) {
+    return Strings(node, key, [&](const std::string& text, const toml::node&) {
+      list.push_back(text);
       return absl::OkStatus();
     });
+  }
+  absl::Status ReadDomains(const toml::node& node, const std::string& key) {
+    return ReadList(node, key, file_.layer.allow_domains);
+  }
+
+  absl::Status ReadAddresses(const toml::node& node, const std::string& key) {
+    return ReadList(node, key, file_.layer.allow_addresses);
+  }
+  absl::Status ReadNameServers(const toml::node& node, const std::string& key) {
+    return ReadList(node, key, file_.layer.name_servers);
+  }
+
+  absl::Status ReadAuditLog(const toml::node& node, const std::string& key) {
+    LEASH_ASSIGN_OR_RETURN(const std::string text, String(node, key));
+    LEASH_ASSIGN_OR_RETURN(file_.layer.audit_log, Path(text, node, key));
+    return absl::OkStatus();
   }
 
   absl::Status ReadSecurity(const toml::node& node, const std::string& key) {

@@ -1,13 +1,17 @@
 #include "in_sandbox.h"
 
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "base/log.h"
+#include "base/random.h"
+#include "base/status.h"
 #include "base/text.h"
 #include "fmt/format.h"
 #include "leash/leash.h"
 #include "messages.h"
+#include "network_summary.h"
 #include "options.h"
 #include "report.h"
 #include "values.h"
@@ -63,6 +67,25 @@ int TellOfViolations(const Settings& settings, const base::UniqueFd& file, const
   return code == 0 ? kExitFailure : code;
 }
 
+// Hears of each decision about the network, for the audit log and for the report.
+absl::StatusOr<std::shared_ptr<AuditLog>> ListenToNetwork(const Settings& settings,
+                                                          const std::shared_ptr<NetworkSummary>& summary,
+                                                          SandboxConfig& config) {
+  std::shared_ptr<AuditLog> log;
+  NetworkEventCallback write;
+  if (settings.audit_log.has_value()) {
+    LEASH_ASSIGN_OR_RETURN(const std::string name, base::RandomName());
+    LEASH_ASSIGN_OR_RETURN(log, AuditLog::Open(*settings.audit_log));
+    base::Log(base::LogLevel::kInfo, "the audit log knows this sandbox as {}", name);
+    write = log->ForSandbox(name);
+  }
+  config.on_network_event = [write, summary](const NetworkEvent& event) {
+    if (write) write(event);
+    summary->Add(event);
+  };
+  return log;
+}
+
 template <NetworkPolicy N>
 int With(const Settings& settings, N network, const Body& body) {
   base::UniqueFd report_file;
@@ -71,7 +94,11 @@ int With(const Settings& settings, N network, const Body& body) {
     if (!opened.ok()) return Fail(opened.status());
     report_file = *std::move(opened);
   }
-  absl::StatusOr<Sandbox<N>> sandbox = Sandbox<N>::Create({settings.config, std::move(network)});
+  SandboxConfig config = settings.config;
+  const auto summary = std::make_shared<NetworkSummary>();
+  const absl::StatusOr<std::shared_ptr<AuditLog>> log = ListenToNetwork(settings, summary, config);
+  if (!log.ok()) return Fail(log.status());
+  absl::StatusOr<Sandbox<N>> sandbox = Sandbox<N>::Create({std::move(config), std::move(network)});
   if (!sandbox.ok()) return Fail(sandbox.status());
   const std::string scratch = sandbox->ScratchDir();
   const absl::StatusOr<Ended> ended =
@@ -86,6 +113,13 @@ int With(const Settings& settings, N network, const Body& body) {
   TellOfQuarantine(sandbox->Quarantined());
   if (settings.config.report_violations) {
     code = TellOfViolations(settings, report_file, sandbox->Violations(), code);
+  }
+  if (settings.report && !N::kDeniesAll) {
+    for (const std::string& text : summary->Lines()) PrintMessage(text);
+  }
+  if (*log != nullptr && !(*log)->status().ok()) {
+    Fail((*log)->status());
+    if (code == 0) code = kExitFailure;
   }
   if (settings.config.keep_scratch) PrintMessage("kept " + scratch);
   return code;

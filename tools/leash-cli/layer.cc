@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/status.h"
+#include "fmt/format.h"
 
 namespace leash::cli {
 namespace {
@@ -60,6 +61,14 @@ ResourceLimits JoinedLimits(const ResourceLimits& file, const ResourceLimits& li
 // are dropped without a word when the line overrides the file's network: that is what overriding means.
 absl::Status SetNetwork(const Layer& file, const Layer& line, Settings& settings) {
   settings.network = Later(file.network, line.network).value_or(NetworkMode::kDeny);
+  if (settings.network != NetworkMode::kDeny) {
+    settings.config.allow_addresses = Joined(file.allow_addresses, line.allow_addresses);
+    settings.config.name_servers = line.name_servers.empty() ? file.name_servers : line.name_servers;
+  } else if (!line.allow_addresses.empty() || !line.name_servers.empty()) {
+    return base::Error(ErrorCode::kInvalidArgument,
+                       fmt::format("{} needs --network allow or allow-list",
+                                   line.name_servers.empty() ? "--allow-address" : "--name-server"));
+  }
   if (settings.network == NetworkMode::kAllowList) {
     settings.allow_domains = Joined(file.allow_domains, line.allow_domains);
     if (!settings.allow_domains.empty()) return absl::OkStatus();
@@ -102,6 +111,7 @@ absl::StatusOr<Settings> Combine(const Layer& file, const Layer& line, const std
   config.accept_degraded_kernel = file.accept_degraded_kernel || line.accept_degraded_kernel;
   settings.report = Later(file.report, line.report).value_or(false);
   settings.report_file = Later(file.report_file, line.report_file);
+  settings.audit_log = Later(file.audit_log, line.audit_log);
   config.report_violations = settings.report || settings.report_file.has_value();
   const bool stands_elsewhere = config.isolation == Isolation::kStrict || config.working_dir.has_value();
   if (!stands_elsewhere) config.start_dir = current_dir;

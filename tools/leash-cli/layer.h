@@ -32,6 +32,8 @@ struct Layer {
   std::optional<Namespaces> namespaces;
   std::optional<NetworkMode> network;
   std::vector<std::string> allow_domains;
+  std::vector<std::string> allow_addresses;
+  std::vector<std::string> name_servers;
   std::vector<std::pair<const Toggle*, bool>> security;  // a later entry beats an earlier one
   std::vector<Grant> grants;
   std::vector<std::string> denied;
@@ -44,6 +46,7 @@ struct Layer {
   bool accept_degraded_kernel = false;
   std::optional<bool> report;
   std::optional<std::string> report_file;
+  std::optional<std::string> audit_log;
 };
 
 struct Settings {
@@ -52,11 +55,12 @@ struct Settings {
   std::vector<std::string> allow_domains;
   bool report = false;  // on stderr
   std::optional<std::string> report_file;
+  std::optional<std::string> audit_log;
 };
 
 // Preset of the tier, then `file`, then `line`: single values of `line` win, lists are joined with the file's first.
 // `current_dir` becomes the start directory, except in the strict tier and where a working directory is named.
-// Errors: domains without an allow-list, or an allow-list without domains.
+// Errors: domains without an allow-list, an allow-list without domains, addresses or name servers without a network.
 absl::StatusOr<Settings> Combine(const Layer& file, const Layer& line, const std::string& current_dir);
 
 }  // namespace leash::cli

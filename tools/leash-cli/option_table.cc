@@ -69,7 +69,11 @@ constexpr std::array kOptions = {
     Option{OptionId::kNetwork, "network", 0, "", Takes::kValue, "MODE", Offer::kWords, "deny allow allow-list",
            "Network", "deny (the default), allow or allow-list", kSandbox},
     Option{OptionId::kAllowDomain, "allow-domain", 0, "", Takes::kValue, "DOMAIN", Offer::kNothing, "", "Network",
-           "with allow-list: a host, or *.host, with an optional :port; repeatable", kSandbox},
+           "with allow-list: a host, *.host, an address, with an optional :port; repeatable", kSandbox},
+    Option{OptionId::kAllowAddress, "allow-address", 0, "", Takes::kValue, "ADDRESS", Offer::kNothing, "", "Network",
+           "a private address, or a network of them, that an allowed host may lead to; repeatable", kSandbox},
+    Option{OptionId::kNameServer, "name-server", 0, "", Takes::kValue, "ADDRESS", Offer::kNothing, "", "Network",
+           "asked for the addresses of allowed hosts, in place of the machine's; repeatable", kSandbox},
 
     Option{OptionId::kReadable, "readable", 0, "", Takes::kValue, "PATH", Offer::kFile, "", "Files",
            "may be read; repeatable, as all of this group", kSandbox},
@@ -124,6 +128,8 @@ constexpr std::array kOptions = {
 
     Option{OptionId::kReport, "report", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Output",
            "say on stderr at the end what was refused, and what would allow it", kOnRun | kOnShell},
+    Option{OptionId::kAuditLog, "audit-log", 0, "", Takes::kValue, "FILE", Offer::kFile, "", "Output",
+           "append each decision about the network to FILE, as a line of JSON", kSandbox},
     Option{OptionId::kReportFile, "report-file", 0, "", Takes::kValue, "FILE", Offer::kFile, "", "Output",
            "write that to FILE, as JSON", kOnRun | kOnShell},
     Option{OptionId::kJson, "json", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Output", "print JSON",

@@ -74,6 +74,10 @@ absl::Status Apply(const Occurrence& flag, Layer& layer) {
       return layer.network.has_value() ? absl::OkStatus() : OneOf(value, "deny, allow, allow-list");
     case OptionId::kAllowDomain:
       return Append<std::string>(value, layer.allow_domains);
+    case OptionId::kAllowAddress:
+      return Append<std::string>(value, layer.allow_addresses);
+    case OptionId::kNameServer:
+      return Append<std::string>(value, layer.name_servers);
     case OptionId::kReadable:
       return AddGrant(value, Access::kRead, layer);
     case OptionId::kWritable:
@@ -116,6 +120,8 @@ absl::Status Apply(const Occurrence& flag, Layer& layer) {
       return Store<bool>(true, layer.report);
     case OptionId::kReportFile:
       return Store<std::string>(value, layer.report_file);
+    case OptionId::kAuditLog:
+      return Store<std::string>(value, layer.audit_log);
     case OptionId::kConfig:
     case OptionId::kNoConfig:
     case OptionId::kTty:

@@ -1,0 +1,256 @@
+// leash run --network: real programs, which know of no proxy or speak to one, against servers of the host's loopback.
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <sstream>
+
+#include "gmock/gmock.h"
+#include "leash_process.h"
+#include "nlohmann/json.hpp"
+
+namespace leash::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kNoProxy[] =
+    "unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NODE_USE_ENV_PROXY; ";
+
+// network_world.py, as a child that ends with this object.
+class World {
+ public:
+  explicit World(const std::string& directory) {
+    int in[2];
+    int out[2];
+    if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) return;
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+    ::posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    std::string script = std::string(LEASH_SOURCE_DIR) + "/tests/cli/network_world.py";
+    std::string where = directory;
+    char python[] = "python3";
+    char* argv[] = {python, script.data(), where.data(), nullptr};
+    EXPECT_EQ(::posix_spawnp(&pid_, python, &actions, nullptr, argv, environ), 0);
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::close(in[0]);
+    ::close(out[1]);
+    in_ = in[1];
+    std::string line;
+    for (char c; ::read(out[0], &c, 1) == 1 && c != '\n';) line += c;
+    ::close(out[0]);
+    ports_ = nlohmann::json::parse(line, nullptr, false);
+    EXPECT_TRUE(ports_.is_object()) << line;
+  }
+  ~World() {
+    if (in_ >= 0) ::close(in_);
+    if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
+  }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  std::string Port(const char* server) const { return std::to_string(ports_.value(server, 0)); }
+
+ private:
+  pid_t pid_ = -1;
+  int in_ = -1;
+  nlohmann::json ports_;
+};
+
+class NetworkTest : public LeashTest {
+ protected:
+  void SetUp() override {
+    LeashTest::SetUp();
+    if (Leash({"run", "--namespaces", "require", "true"}).code != 0) GTEST_SKIP() << "no namespaces here";
+    root().MakeFile("world/www/index.html", "from the web\n");
+    const std::string world = root().Path("world");
+    ASSERT_EQ(
+        std::system(("cd '" + world +
+                     "' && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 "
+                     "-subj /CN=server.test -addext 'subjectAltName=DNS:server.test,DNS:*.server.test' 2>/dev/null && "
+                     "cp cert.pem ../project/ca.pem && chmod 644 ../project/ca.pem && "
+                     "git init -q --bare www/repo.git && git init -q clone && cd clone && echo one > file && "
+                     "git add file && git -c user.name=x -c user.email=x@x commit -qm one && "
+                     "git push -q ../www/repo.git HEAD:refs/heads/main && cd ../www/repo.git && "
+                     "git symbolic-ref HEAD refs/heads/main && git update-server-info")
+                        .c_str()),
+        0);
+    world_.emplace(world);
+  }
+
+  // In a sandbox that may talk to server.test.
+  RunResult Inside(const std::string& script, std::vector<std::string> options = {},
+                   std::vector<std::string> domains = {"server.test"}) const {
+    std::vector<std::string> words = {"run",
+                                      "--network",
+                                      "allow-list",
+                                      "--name-server",
+                                      "127.0.0.1:" + world_->Port("dns"),
+                                      "--allow-address",
+                                      "127.0.0.1",
+                                      "--env",
+                                      "SSL_CERT_FILE=" + Project("ca.pem")};
+    for (const std::string& domain : domains) words.insert(words.end(), {"--allow-domain", domain});
+    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), {"sh", "-c", script});
+    return Leash(words);
+  }
+  std::string Url(const char* scheme, const char* host = "server.test") const {
+    return std::string(scheme) + "://" + host + ":" + world_->Port(scheme) + "/";
+  }
+  static bool Has(const char* program) {
+    return std::system((std::string("command -v ") + program + " >/dev/null 2>&1").c_str()) == 0;
+  }
+
+  std::optional<World> world_;
+};
+INSTANTIATE_TEST_SUITE_P(Users, NetworkTest, ::testing::ValuesIn(Users()), UserName);
+
+TEST_P(NetworkTest, ProgramsThatKnowNoProxyReachAllowedHosts) {
+  EXPECT_EQ(Inside(std::string(kNoProxy) + "curl -sS " + Url("http")).out, "from the web\n");
+  EXPECT_EQ(Inside(std::string(kNoProxy) + "curl -sS --cacert ca.pem " + Url("https")).out, "from the web\n");
+  EXPECT_EQ(Inside(std::string(kNoProxy) + "curl -sS -d posted " + Url("http")).out, "posted");
+}
+
+TEST_P(NetworkTest, ProgramsThatSpeakToAProxyReachThemToo) {
+  EXPECT_EQ(Inside("curl -sS " + Url("http")).out, "from the web\n");
+  EXPECT_EQ(Inside("curl -sS --cacert ca.pem " + Url("https")).out, "from the web\n");
+  EXPECT_EQ(Inside("curl -sS --proxy socks5h://127.0.0.1:3128 " + Url("http")).out, "from the web\n");
+  EXPECT_EQ(Inside("curl -sS --proxytunnel " + Url("http")).out, "from the web\n");
+}
+
+TEST_P(NetworkTest, GitClones) {
+  const std::string clone = "cd && git clone -q " + Url("http") + "repo.git here && cat here/file";
+  EXPECT_EQ(Inside(clone).out, "one\n");
+  EXPECT_EQ(Inside(kNoProxy + clone).out, "one\n");
+  EXPECT_EQ(Inside("cd && git -c http.sslCAInfo=" + Project("ca.pem") + " clone -q " + Url("https") +
+                   "repo.git here && cat here/file")
+                .out,
+            "one\n");
+}
+
+TEST_P(NetworkTest, PythonReachesAllowedHosts) {
+  EXPECT_EQ(Inside(std::string(kNoProxy) + "/usr/bin/python3 -c 'import urllib.request as r; print(r.urlopen(\"" +
+                   Url("http") + "\").read().decode(), end=\"\")'")
+                .out,
+            "from the web\n");
+  EXPECT_EQ(Inside("/usr/bin/python3 -c 'import asyncio\nasync def main():\n r, w = await "
+                   "asyncio.open_connection(\"server.test\", " +
+                   world_->Port("echo") +
+                   ")\n print((await r.readline()).decode().strip())\n w.write(b\"hello\\n\"); print((await "
+                   "r.readline()).decode().strip())\nasyncio.run(main())'")
+                .out,
+            "220 speaks first\nhello\n");
+}
+
+TEST_P(NetworkTest, NodeFetchesWithoutProxySupport) {
+  if (!Has("node")) GTEST_SKIP() << "no node here";
+  if (Leash({"run", "node", "--version"}).code != 0) GTEST_SKIP() << "node is where no sandbox sees it";
+  EXPECT_EQ(Inside(std::string(kNoProxy) + "node -e 'fetch(\"" + Url("http") +
+                   "\").then(r => r.text()).then(t => process.stdout.write(t))'")
+                .out,
+            "from the web\n");
+}
+
+TEST_P(NetworkTest, NothingElseIsReached) {
+  const std::string http = world_->Port("http");
+  // The control: the same program, the same port.
+  EXPECT_EQ(Inside("curl -sS " + Url("http")).out, "from the web\n");
+  for (const std::string& act : {
+           "curl -sS -m 20 " + Url("http", "other.test"),                 // denied in words
+           kNoProxy + ("curl -sS -m 20 " + Url("http", "other.test")),    // has no address
+           kNoProxy + ("curl -sS -m 20 http://127.0.0.1:" + http + "/"),  // the sandbox's own
+           kNoProxy + ("curl -sS -m 20 http://192.0.2.1:" + http + "/"),  // reset
+           kNoProxy + ("curl -sS -m 20 'http://[2001:db8::1]:" + http + "/'"),
+           "curl -sS -m 20 --proxy socks5h://127.0.0.1:3128 " + Url("http", "other.test"),
+           "curl -sS -m 20 --proxy socks5://127.0.0.1:3128 http://127.0.0.1:" + http + "/",
+           "curl -sS -m 20 -H 'Host: other.test' " + Url("http"),
+           kNoProxy + ("curl -sS -m 20 -H 'Host: other.test' " + Url("http")),
+           "curl -sS -m 20 -k --connect-to other.test:443:server.test:" + world_->Port("https") +
+               " https://other.test/",
+       }) {
+    EXPECT_THAT(Inside(act).out, Not(HasSubstr("from the web"))) << act;
+  }
+  const std::string udp =
+      "/usr/bin/python3 -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+      "s.connect((\"127.0.0.1\", " +
+      world_->Port("dns") + ")); s.send(b\"x\"); s.settimeout(20); s.recv(1)' 2>&1";
+  EXPECT_THAT(Inside(udp).out, HasSubstr("ConnectionRefusedError"));
+}
+
+TEST_P(NetworkTest, AnAllowedNameIsNoWayToPrivateAddresses) {
+  RunResult result = Leash({"run", "--network", "allow-list", "--name-server", "127.0.0.1:" + world_->Port("dns"),
+                            "--allow-domain", "server.test", "curl", "-sS", Url("http")});
+  EXPECT_THAT(result.out, AllOf(HasSubstr("address_refused"), HasSubstr("--allow-address")));
+  result = Leash(
+      {"run", "--network", "allow", "--name-server", "127.0.0.1:" + world_->Port("dns"), "curl", "-sS", Url("http")});
+  EXPECT_THAT(result.out, HasSubstr("address_refused"));
+}
+
+TEST_P(NetworkTest, MethodsAndPathsAreJudgedWithoutAProxyToo) {
+  const std::vector<std::string> domains = {"GET http://server.test:" + world_->Port("http") + "/index.html"};
+  for (const std::string& how : {std::string(), std::string(kNoProxy)}) {
+    EXPECT_EQ(Inside(how + "curl -sS " + Url("http") + "index.html", {}, domains).out, "from the web\n");
+    EXPECT_THAT(Inside(how + "curl -sS -d x " + Url("http") + "index.html", {}, domains).out, HasSubstr("denied"));
+    EXPECT_THAT(Inside(how + "curl -sS " + Url("http"), {}, domains).out, HasSubstr("denied"));
+  }
+}
+
+TEST_P(NetworkTest, ProgramsOfOneSandboxTalkOverLoopback) {
+  EXPECT_EQ(Inside("cd && echo inside > f && /usr/bin/python3 -m http.server 8123 >/dev/null 2>&1 & "
+                   "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do "
+                   "curl -sf http://127.0.0.1:8123/f && break; sleep 0.2; done")
+                .out,
+            "inside\n");
+}
+
+TEST_P(NetworkTest, EveryDecisionIsInTheAuditLogAndTheReport) {
+  const std::string log = root().Path("audit.jsonl");
+  HandOver();
+  const RunResult result =
+      Inside("curl -sS " + Url("http") + " " + Url("http", "other.test"), {"--audit-log", log, "--report"});
+  EXPECT_THAT(result.err, AllOf(HasSubstr("server.test:" + world_->Port("http")),
+                                HasSubstr("--allow-domain other.test:" + world_->Port("http"))));
+  std::istringstream lines(ReadFile(log));
+  int allowed = 0;
+  int denied = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const nlohmann::json event = nlohmann::json::parse(line, nullptr, false);
+    ASSERT_TRUE(event.is_object()) << line;
+    if (event["protocol"] != "http") continue;
+    if (event["host"] == "server.test") {
+      ++allowed;
+      EXPECT_EQ(event["verdict"], "allow");
+      EXPECT_EQ(event["rule"], "server.test");
+      EXPECT_EQ(event["status"], 200);
+      EXPECT_EQ(event["bytes_received"], 13);
+    } else {
+      ++denied;
+      EXPECT_EQ(event["verdict"], "deny");
+      EXPECT_EQ(event["outcome"], "denied");
+    }
+  }
+  EXPECT_EQ(allowed, 1);
+  EXPECT_EQ(denied, 1);
+}
+
+TEST_P(NetworkTest, WhatIsMalformedIsSaidBeforeAnythingRuns) {
+  const std::string touch = "touch " + Project("started");
+  EXPECT_TRUE(FailsWith(Inside(touch, {}, {"a b"}), 125, "a b"));
+  EXPECT_TRUE(FailsWith(Inside(touch, {}, {"*.com"}), 125, "*.com"));
+  EXPECT_TRUE(FailsWith(Inside(touch, {"--allow-address", "10.0.0.1/8"}), 125, "10.0.0.1/8"));
+  EXPECT_TRUE(FailsWith(Inside(touch, {"--name-server", "dns.example"}), 125, "dns.example"));
+  EXPECT_TRUE(FailsWith(Inside(touch, {"--namespaces", "off"}), 125, "namespaces"));
+  EXPECT_TRUE(FailsWith(Inside(touch, {"--audit-log", root().Path("missing/log")}), 125, "audit log"));
+}
+
+}  // namespace
+}  // namespace leash::testing
