@@ -43,6 +43,10 @@ std::string HostField(const std::string& host, std::uint16_t port) {
   return port == kHttpPort ? name : fmt::format("{}:{}", name, port);
 }
 
+// How long a program is listened to that has been told no: closing at once, with what it says unread, would reset the
+// connection, and take the answer from it.
+constexpr absl::Duration kLinger = absl::Seconds(2);
+
 // May be sent a second time without harm (RFC 9110, 9.2.2).
 bool IsIdempotent(const std::string& method) {
   return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" || method == "DELETE";
@@ -111,7 +115,13 @@ void HttpSession::Ready() {
   }
   if (state_ == State::kClosing && client_.Unsent() == 0) {
     (void)::shutdown(client_.fd.get(), SHUT_WR);
-    return Finish();
+    state_ = State::kLingering;
+    deadline_.Stop();
+    deadline_.Start(kLinger);
+  }
+  if (state_ == State::kLingering) {
+    client_.in.clear();
+    if (client_.ended) return Finish();
   }
   if (state_ == State::kUpgraded && client_.Unsent() == 0 && upstream_.Unsent() == 0) return Upgrade();
   Settle();
@@ -186,6 +196,7 @@ bool HttpSession::Advance() {
     case State::kAsking:
     case State::kUpgraded:
     case State::kClosing:
+    case State::kLingering:
       return false;
   }
   return false;
@@ -227,6 +238,8 @@ bool HttpSession::ReadHead() {
 
 void HttpSession::BeginExchange() {
   request_ = requests_.head();
+  // After a change to HTTP/2 in the clear, requests would come that nobody judges.
+  if (!EqualsIgnoringCase(request_.upgrade, "websocket")) request_.upgrade.clear();
   request_ended_ = response_begun_ = false;
   event_ = {};
   event_.time = absl::Now();

@@ -51,7 +51,7 @@ class HttpSession {
   static std::string Refusal(NetworkOutcome outcome, const std::string& detail);
 
  private:
-  enum class State { kHead, kAsking, kForwarding, kUpgraded, kClosing };
+  enum class State { kHead, kAsking, kForwarding, kUpgraded, kClosing, kLingering };
 
   // One side's sockets and what is between them and the readers.
   struct Side {

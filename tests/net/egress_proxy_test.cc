@@ -372,6 +372,26 @@ TEST_F(EgressProxyTest, AnUpgradedConnectionIsCarriedAsItIs) {
   EXPECT_EQ(client.ReadAll(), "\x81\x02ok");
 }
 
+TEST_F(EgressProxyTest, NoOtherProtocolIsChangedTo) {
+  LoopbackServer server(&Mirror);
+  Start();
+  const Stream client = Client();
+  client.Write(fmt::format("GET http://127.0.0.1:{0}/ HTTP/1.1\r\nHost: 127.0.0.1:{0}\r\nUpgrade: h2c\r\n"
+                           "Connection: Upgrade, HTTP2-Settings, close\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+                           server.port()));
+  EXPECT_THAT(client.ReadAll(), AllOf(StartsWith("HTTP/1.1 200 "), Not(HasSubstr("h2c")), Not(HasSubstr("HTTP2"))));
+}
+
+// The answer comes although the program has much left to say, which nobody reads.
+TEST_F(EgressProxyTest, ARefusalIsHeardByAProgramThatStillTalks) {
+  Allow({"other.example"});
+  Start();
+  const Stream client = Client();
+  client.Write("POST http://some.example/ HTTP/1.1\r\nHost: some.example\r\nContent-Length: 4000000\r\n\r\n");
+  client.Write(std::string(2000000, 'x'));
+  EXPECT_THAT(client.ReadAll(), AllOf(StartsWith("HTTP/1.1 403 "), HasSubstr("denied")));
+}
+
 TEST_F(EgressProxyTest, BodiesOfUnknownLengthAndWithoutOne) {
   LoopbackServer server([](Stream& stream) {
     const std::string head = stream.ReadUntil("\r\n\r\n");
