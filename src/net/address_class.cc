@@ -167,14 +167,18 @@ absl::Status AddressRules::Add(std::string_view cidr) {
   return absl::OkStatus();
 }
 
-absl::Status AddressRules::Check(const IpAddress& address) const {
+absl::Status AddressRules::Check(const IpAddress& address, bool own) const {
   const AddressClass address_class = Classify(address);
-  if (address_class == AddressClass::kPublic) return absl::OkStatus();
+  if (address_class == AddressClass::kPublic && !own) return absl::OkStatus();
   const auto contains = [&](const IpPrefix& prefix) { return prefix.Contains(address); };
   if (std::any_of(allowed_.begin(), allowed_.end(), contains)) return absl::OkStatus();
   const std::string text = address.ToString();
   return base::Error(ErrorCode::kDenied,
-                     fmt::format("{} is a {} address; --allow-address {} allows it", text, Name(address_class), text));
+                     fmt::format("{} is {}; --allow-address {} allows it", text,
+                                 address_class == AddressClass::kPublic
+                                     ? "an address of this machine"
+                                     : fmt::format("a {} address", Name(address_class)),
+                                 text));
 }
 
 }  // namespace leash::net

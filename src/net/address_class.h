@@ -36,8 +36,9 @@ class AddressRules {
  public:
   // "10.0.0.0/8", "fd00::/8", or one address. ErrorCode::kInvalidArgument for what is neither.
   absl::Status Add(std::string_view cidr);
-  // ErrorCode::kDenied, naming the class and the flag that would allow it.
-  absl::Status Check(const IpAddress& address) const;
+  // ErrorCode::kDenied, naming the class and the flag that would allow it. `own`: it is an address of this machine, so
+  // that what listens there is local, whatever its class.
+  absl::Status Check(const IpAddress& address, bool own = false) const;
 
  private:
   std::vector<IpPrefix> allowed_;

@@ -13,6 +13,7 @@
 #include "net/egress_settings.h"
 #include "net/ip_address.h"
 #include "net/lease_pool.h"
+#include "net/own_addresses.h"
 #include "net/relay.h"
 #include "net/resolver.h"
 #include "net/socks.h"
@@ -27,6 +28,7 @@ struct EgressContext {
   PolicyFunction policy;
   bool policy_sees_addresses = false;  // see network_policy.h
   AddressRules addresses;
+  OwnAddresses own;
   NetworkEventCallback told;  // may be empty
   // Where an accepted connection was to go; false: to the listener itself.
   bool (*original_destination)(int connection, sockaddr_storage& destination) = nullptr;

@@ -134,5 +134,17 @@ TEST(AddressRules, SayWhyAndWhatToDo) {
   }
 }
 
+// A server on a public address of this machine may be one that is meant for this machine alone.
+TEST(AddressRules, APublicAddressOfThisMachineIsNotPublic) {
+  AddressRules rules;
+  const IpAddress address = *IpAddress::Parse("8.8.8.8");
+  EXPECT_TRUE(rules.Check(address).ok());
+  const absl::Status own = rules.Check(address, true);
+  EXPECT_EQ(GetErrorCode(own), ErrorCode::kDenied);
+  EXPECT_NE(own.message().find("an address of this machine"), absl::string_view::npos);
+  ASSERT_TRUE(rules.Add("8.8.8.8").ok());
+  EXPECT_TRUE(rules.Check(address, true).ok());
+}
+
 }  // namespace
 }  // namespace leash::net
