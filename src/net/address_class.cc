@@ -173,12 +173,11 @@ absl::Status AddressRules::Check(const IpAddress& address, bool own) const {
   const auto contains = [&](const IpPrefix& prefix) { return prefix.Contains(address); };
   if (std::any_of(allowed_.begin(), allowed_.end(), contains)) return absl::OkStatus();
   const std::string text = address.ToString();
-  return base::Error(ErrorCode::kDenied,
-                     fmt::format("{} is {}; --allow-address {} allows it", text,
-                                 address_class == AddressClass::kPublic
-                                     ? "an address of this machine"
-                                     : fmt::format("a {} address", Name(address_class)),
-                                 text));
+  return base::Error(ErrorCode::kDenied, fmt::format("{} is {}; --allow-address {} allows it", text,
+                                                     address_class == AddressClass::kPublic
+                                                         ? "an address of this machine"
+                                                         : fmt::format("a {} address", Name(address_class)),
+                                                     text));
 }
 
 }  // namespace leash::net

@@ -22,7 +22,8 @@ void Reach::Check(const std::vector<IpAddress>& addresses, bool named) {
   std::string refused;
   for (const IpAddress& address : addresses) {
     result_.addresses.push_back(address.ToString());
-    const absl::Status allowed = named ? absl::OkStatus() : context_.addresses.Check(address, context_.own.Has(context_.loop, address));
+    const absl::Status allowed =
+        named ? absl::OkStatus() : context_.addresses.Check(address, context_.own.Has(context_.loop, address));
     if (!allowed.ok()) {
       refused = std::string(allowed.message());
     } else if (endpoints_.size() < context_.settings.addresses) {

@@ -212,6 +212,12 @@ TEST_P(NetworkTest, ProgramsOfOneSandboxTalkOverLoopback) {
             "inside\n");
 }
 
+// leash takes more descriptors for its connections; the program has what it would have had.
+TEST_P(NetworkTest, ProgramsKeepTheLimitOnDescriptors) {
+  EXPECT_EQ(Inside("ulimit -Sn; ulimit -Hn").out, Leash({"run", "sh", "-c", "ulimit -Sn; ulimit -Hn"}).out);
+  EXPECT_EQ(Inside("ulimit -n", {"--max-open-files", "100"}).out, "100\n");
+}
+
 TEST_P(NetworkTest, EveryDecisionIsInTheAuditLogAndTheReport) {
   const std::string log = root().Path("audit.jsonl");
   HandOver();

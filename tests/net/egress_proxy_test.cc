@@ -376,9 +376,10 @@ TEST_F(EgressProxyTest, NoOtherProtocolIsChangedTo) {
   LoopbackServer server(&Mirror);
   Start();
   const Stream client = Client();
-  client.Write(fmt::format("GET http://127.0.0.1:{0}/ HTTP/1.1\r\nHost: 127.0.0.1:{0}\r\nUpgrade: h2c\r\n"
-                           "Connection: Upgrade, HTTP2-Settings, close\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
-                           server.port()));
+  client.Write(
+      fmt::format("GET http://127.0.0.1:{0}/ HTTP/1.1\r\nHost: 127.0.0.1:{0}\r\nUpgrade: h2c\r\n"
+                  "Connection: Upgrade, HTTP2-Settings, close\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+                  server.port()));
   EXPECT_THAT(client.ReadAll(), AllOf(StartsWith("HTTP/1.1 200 "), Not(HasSubstr("h2c")), Not(HasSubstr("HTTP2"))));
 }
 

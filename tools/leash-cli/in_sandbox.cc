@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor_limit.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -94,6 +95,7 @@ int With(const Settings& settings, N network, const Body& body) {
     if (!opened.ok()) return Fail(opened.status());
     report_file = *std::move(opened);
   }
+  if (!N::kDeniesAll) base::RaiseDescriptorLimit();  // two for each connection
   SandboxConfig config = settings.config;
   const auto summary = std::make_shared<NetworkSummary>();
   const absl::StatusOr<std::shared_ptr<AuditLog>> log = ListenToNetwork(settings, summary, config);

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "base/descriptor_limit.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/status.h"
@@ -175,6 +176,9 @@ absl::StatusOr<std::shared_ptr<HeldLimits>> HeldLimits::Make(const core::Plan& p
 
 absl::StatusOr<std::vector<LimitValue>> HeldLimits::ForCommand(std::uint64_t mark, bool own_namespace) const {
   std::vector<LimitValue> list = values_;
+  if (const auto former = base::DescriptorLimitBefore(); former.has_value() && !limits_.open_files.has_value()) {
+    list.push_back({RLIMIT_NOFILE, *former});
+  }
   if (nproc_) {
     std::uint64_t running = 1;
     if (!own_namespace) {
