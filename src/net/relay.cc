@@ -129,21 +129,21 @@ bool Relay::Pump(Direction& direction) {
   for (int turn = 0; turn < kTurns; ++turn) {
     if (!Drain(direction)) return false;
     if (direction.HasUnsent()) return true;
-    if (direction.ended) {
-      if (!std::exchange(direction.told, true)) (void)::shutdown(direction.to, SHUT_WR);
-      return true;
-    }
-    const ssize_t got = Take(direction);
+    const ssize_t got = direction.ended ? 0 : Take(direction);
     if (got < 0) {
       if (!WouldBlock()) return false;
       direction.bulk = false;
       ReturnPipe(direction);
       return true;
     }
-    if (got == 0) direction.ended = true;
+    if (got == 0) {
+      direction.ended = true;
+      if (!std::exchange(direction.told, true)) (void)::shutdown(direction.to, SHUT_WR);
+      return true;
+    }
     direction.bytes += static_cast<std::uint64_t>(got);
     // Less than there was room for: it is all there was.
-    if (got > 0 && !direction.bulk && !direction.HasUnsent()) return true;
+    if (!direction.bulk && !direction.HasUnsent()) return true;
   }
   return true;
 }
