@@ -419,6 +419,11 @@ HttpProgress HttpReader::Rep::ReadBody(std::string_view input) {
   const std::uint64_t room = endless ? limits.body - total : left;
   if (room == 0) return Fail(0, 413, "too long a body");
   input = input.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(room, input.size())));
+  if (findings.head.framing == HttpFraming::kLength) {  // nothing to find in it
+    left -= input.size();
+    if (left == 0) state = State::kEnd;
+    return {input.size(), HttpFound::kBody, input};
+  }
   if (!Put(input, &progress.consumed)) return {progress.consumed, HttpFound::kError, {}};
   progress.found = HttpFound::kBody;
   progress.body = std::exchange(findings.body, {});
@@ -494,6 +499,18 @@ HttpProgress HttpReader::Finish() {
 }
 
 void HttpReader::AnswersTo(std::string_view method) { rep_->answered_method = method; }
+
+std::uint64_t HttpReader::LengthLeft() const {
+  const bool inside = rep_->state == Rep::State::kBody && rep_->findings.head.framing == HttpFraming::kLength;
+  return inside ? rep_->left : 0;
+}
+
+void HttpReader::Skip(std::uint64_t bytes) {
+  const std::uint64_t left = LengthLeft();
+  if (left == 0) return;
+  rep_->left -= std::min(bytes, left);
+  if (rep_->left == 0) rep_->state = Rep::State::kEnd;
+}
 
 bool HttpReader::idle() const { return rep_->state == Rep::State::kHead && rep_->buffer.empty(); }
 const HttpHead& HttpReader::head() const { return rep_->findings.head; }

@@ -68,6 +68,11 @@ class HttpReader {
   // Holds for one response, and for the 1xx before it. Without: no method with such a rule.
   void AnswersTo(std::string_view method);
 
+  // How much of a body with a length is still to come; 0 for any other, and outside one. A caller that carries bytes of
+  // it by itself says so, and does not pass them.
+  std::uint64_t LengthLeft() const;
+  void Skip(std::uint64_t bytes);
+
   // True from kEnd (and at first) until the first byte of a message.
   bool idle() const;
   // From kHead until the next message begins.

@@ -2,20 +2,23 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "fmt/format.h"
-#include "net/host_name.h"
 #include "net/sockets.h"
 
 namespace leash::net {
 namespace {
 
 constexpr std::uint16_t kHttpPort = 80;
+// From when on a body is left in the kernel, how much of it at once, and how often before others have their turn.
+constexpr std::uint64_t kLongBody = std::uint64_t{128} * 1024;
+constexpr std::uint64_t kMostAtOnce = std::uint64_t{1} << 20;
+constexpr int kTurns = 4;
 
 int StatusOf(NetworkOutcome outcome) {
   switch (outcome) {
@@ -79,6 +82,7 @@ HttpSession::HttpSession(EgressContext& context, std::uint64_t connection, HttpH
 }
 
 HttpSession::~HttpSession() {
+  if (pipe_ != nullptr && in_pipe_ == 0) context_.buffers.GiveBack(std::move(pipe_));
   if (!told_) Tell(NetworkOutcome::kBroken, "the sandbox has ended");
 }
 
@@ -101,7 +105,13 @@ std::string HttpSession::Refusal(NetworkOutcome outcome, const std::string& deta
 
 void HttpSession::Ready() {
   const auto here = presence_.handle();
-  if (!Fill(client_) || !Fill(upstream_)) {
+  bool whole = client_.Fill(context_.buffers, context_.settings.buffered);
+  if (whole && pipe_ != nullptr) {
+    whole = MoveBody();
+  } else if (!upstream_.FillInPlace(context_.buffers, context_.settings.buffered)) {
+    upstream_.ended = true;  // as good as its end: what it means is decided where the response is read
+  }
+  if (!whole) {
     Tell(NetworkOutcome::kBroken, "a side has vanished");
     return Finish();
   }
@@ -109,9 +119,14 @@ void HttpSession::Ready() {
     if (here.expired() || finished_) return;
   }
   if (here.expired() || finished_) return;
-  if (!Flush(client_) || (upstream_.fd && !Flush(upstream_))) {
+  upstream_.Keep();
+  if (!client_.Flush()) {
     Tell(NetworkOutcome::kBroken, "a side has vanished");
     return Finish();
+  }
+  if (!upstream_.Flush()) {  // it may have answered before it closed: the response is still read
+    upstream_.out.clear();
+    upstream_.sent = 0;
   }
   if (state_ == State::kClosing && client_.Unsent() == 0) {
     (void)::shutdown(client_.fd.get(), SHUT_WR);
@@ -127,34 +142,26 @@ void HttpSession::Ready() {
   Settle();
 }
 
-// Receives what there is room for. False: the connection is broken.
-bool HttpSession::Fill(Side& side) {
-  if (!side.fd || side.ended || side.in.size() >= context_.settings.buffered) return true;
-  auto& bytes = context_.buffers.bytes();
-  const ssize_t got = Receive(side.fd.get(), bytes.data(), bytes.size());
-  if (got > 0) side.in.append(bytes.data(), static_cast<std::size_t>(got));
-  if (got == 0) side.ended = true;
-  if (got < 0 && !WouldBlock()) {
-    if (&side == &client_) return false;
-    side.ended = true;  // as good as its end: what it means is decided where the response is read
-  }
-  return true;
-}
-
-bool HttpSession::Flush(Side& side) {
-  while (side.Unsent() > 0) {
-    const ssize_t sent = Send(side.fd.get(), side.out.data() + side.sent, side.Unsent());
-    if (sent < 0) {
-      if (WouldBlock()) return true;
-      if (&side == &client_) return false;
-      side.out.clear();  // it may have answered before it closed: the response is still read
-      side.sent = 0;
-      return true;
+// The rest of a long body. False: the program has gone.
+bool HttpSession::MoveBody() {
+  for (int turn = 0; turn < kTurns; ++turn) {
+    if (in_pipe_ == 0) {
+      const std::uint64_t left = std::min<std::uint64_t>(responses_.LengthLeft(), kMostAtOnce);
+      const ssize_t got = left == 0 ? -1 : context_.buffers.splice()(upstream_.fd.get(), pipe_->in.get(), left);
+      if (got == 0 || (left > 0 && got < 0 && !WouldBlock())) upstream_.ended = true;
+      if (got <= 0) {
+        context_.buffers.GiveBack(std::move(pipe_));
+        return true;
+      }
+      in_pipe_ = static_cast<std::size_t>(got);
+      responses_.Skip(in_pipe_);
+      event_.bytes_received += in_pipe_;
+      deadline_.Start(context_.settings.response);
     }
-    side.sent += static_cast<std::size_t>(sent);
+    const ssize_t sent = context_.buffers.splice()(pipe_->out.get(), client_.fd.get(), in_pipe_);
+    if (sent < 0) return WouldBlock();
+    in_pipe_ -= static_cast<std::size_t>(sent);
   }
-  side.out.clear();
-  side.sent = 0;
   return true;
 }
 
@@ -163,12 +170,12 @@ void HttpSession::Settle() {
                             client_.in.size() < context_.settings.buffered &&
                             upstream_.Unsent() < context_.settings.buffered;
   client_.watch->Watch((wants_client ? SocketWatch::kReadable : 0) |
-                       (client_.Unsent() > 0 ? SocketWatch::kWritable : 0));
+                       (client_.Unsent() > 0 || in_pipe_ > 0 ? SocketWatch::kWritable : 0));
   if (upstream_.watch == nullptr) return;
   // Also between requests: so the end of a connection that is kept is seen.
   const bool wants_upstream = !upstream_.ended && state_ != State::kUpgraded &&
                               upstream_.in.size() < context_.settings.buffered &&
-                              client_.Unsent() < context_.settings.buffered;
+                              client_.Unsent() < context_.settings.buffered && in_pipe_ == 0;
   upstream_.watch->Watch((wants_upstream ? SocketWatch::kReadable : 0) |
                          (upstream_.Unsent() > 0 ? SocketWatch::kWritable : 0));
 }
@@ -247,15 +254,24 @@ void HttpSession::BeginExchange() {
   event_.request.protocol = Protocol::kHttp;
   event_.request.method = request_.method;
   event_.request.arrival = origin_.has_value() ? origin_->arrival : Arrival::kHttp;
+  if (origin_.has_value()) {  // also of what is rejected
+    event_.request.host = origin_->host;
+    event_.request.port = origin_->port;
+  }
   told_ = false;
   const std::optional<HttpTarget> target = ParseTarget(request_.method, request_.target);
   if (!target.has_value()) return Reject(400, NetworkOutcome::kMalformed, "the request target is malformed");
-  if (!Authorized(request_)) {
+  if (!origin_.has_value() && context_.credential.has_value() && !ShowsCredential(request_, *context_.credential)) {
     return Reject(407, NetworkOutcome::kDenied, "this proxy is another program's: a credential is needed",
                   {{"Proxy-Authenticate", "Basic realm=\"leash\""}});
   }
-  if (!FindHost(request_, *target)) return;
   NetworkRequest& asked = event_.request;
+  auto found = FindDestination(request_, *target, origin_);
+  if (auto* objection = std::get_if<HttpObjection>(&found)) {
+    return Reject(objection->status, objection->outcome, std::move(objection->detail));
+  }
+  asked.host = std::get<HttpDestination>(found).host;
+  asked.port = std::get<HttpDestination>(found).port;
   if (target->form == HttpTargetForm::kAuthority) {
     const auto done = done_;
     finished_ = told_ = true;  // the tunnel tells
@@ -269,76 +285,6 @@ void HttpSession::BeginExchange() {
   AskPolicy(context_, asked, presence_, [this](const Ruling& ruling) { Ruled(ruling); });
 }
 
-// Target, Host field and, where there is one, the host of the connection must agree: they would else be read in
-// different ways by us and by whoever answers. False: it was rejected.
-bool HttpSession::FindHost(const HttpHead& head, const HttpTarget& target) {
-  const auto reject = [&](int status, NetworkOutcome outcome, std::string detail) {
-    Reject(status, outcome, std::move(detail));
-    return false;
-  };
-  NetworkRequest& asked = event_.request;
-  const bool absolute = target.form == HttpTargetForm::kAbsolute;
-  const bool connect = target.form == HttpTargetForm::kAuthority;
-  std::optional<HttpAuthority> authority;
-  if (absolute || connect) authority = target.authority;
-  if (absolute && target.scheme != "http" && target.scheme != "ws") {
-    return reject(400, NetworkOutcome::kMalformed, "only http:// is spoken to this proxy: use CONNECT for https://");
-  }
-  if (connect && origin_.has_value()) return reject(501, NetworkOutcome::kMalformed, "no proxy is meant here");
-  if (!origin_.has_value() && !authority.has_value()) {
-    return reject(400, NetworkOutcome::kMalformed, "this is a proxy: the request target must name its host");
-  }
-  if (const auto field = FindField(head.fields, "Host"); field.has_value()) {
-    const auto named = ParseAuthority(*field);
-    if (!named.has_value()) return reject(400, NetworkOutcome::kMalformed, "the Host field is malformed");
-    if (!authority.has_value()) authority = named;
-    const auto one = NormalizeHost(authority->host);
-    const auto other = NormalizeHost(named->host);
-    const std::uint16_t otherwise = connect ? 443 : kHttpPort;
-    const bool same_port = connect || authority->port.value_or(otherwise) == named->port.value_or(otherwise);
-    if (!one.ok() || !other.ok() || *one != *other || !same_port) {
-      return reject(400, NetworkOutcome::kMismatch, "the Host field is not the host of the request target");
-    }
-  }
-  if (!authority.has_value()) {  // HTTP/1.0
-    asked.host = origin_->host;
-    asked.port = origin_->port;
-    return true;
-  }
-  auto host = NormalizeHost(authority->host);
-  if (!host.ok()) return reject(400, NetworkOutcome::kMalformed, std::string(host.status().message()));
-  asked.port = authority->port.value_or(kHttpPort);
-  asked.host = *std::move(host);
-  if (!origin_.has_value()) return true;
-  // A connection to an address has no name that the field could differ from.
-  const bool address = IpAddress::Parse(origin_->host).has_value();
-  const bool port_named = authority->port.has_value();
-  const bool agrees = (address || asked.host == origin_->host) && (!port_named || asked.port == origin_->port);
-  const std::string said = asked.host;
-  asked.host = origin_->host;
-  asked.port = origin_->port;
-  if (agrees) return true;
-  return reject(421, NetworkOutcome::kMismatch,
-                fmt::format("the request is for {}, on a connection to {}", said, asked.host));
-}
-
-bool HttpSession::Authorized(const HttpHead& head) const {
-  if (origin_.has_value() || !context_.credential.has_value()) return true;
-  const auto field = FindField(head.fields, "Proxy-Authorization");
-  if (!field.has_value()) return false;
-  const std::size_t space = field->find(' ');
-  if (space == std::string_view::npos || !EqualsIgnoringCase(field->substr(0, space), "Basic")) return false;
-  const std::string expected =
-      absl::Base64Escape(fmt::format("{}:{}", context_.credential->user, context_.credential->password));
-  const std::string_view given = field->substr(field->find_first_not_of(' ', space));
-  if (given.size() != expected.size()) return false;
-  unsigned difference = 0;  // as long for a wrong one as for the right one
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    difference |= static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(expected[i]);
-  }
-  return difference == 0;
-}
-
 void HttpSession::Ruled(const Ruling& ruling) {
   event_.verdict = ruling.verdict;
   event_.rule = ruling.rule;
@@ -346,7 +292,7 @@ void HttpSession::Ruled(const Ruling& ruling) {
     event_.verdict = Verdict::kDeny;
     return Reject(403, NetworkOutcome::kDenied, "not allowed by the network policy");
   }
-  if (upstream_.fd && !upstream_.ended && upstream_.in.empty() && upstream_host_ == event_.request.host &&
+  if (upstream_.fd && !upstream_.ended && upstream_.Unread().empty() && upstream_host_ == event_.request.host &&
       upstream_port_ == event_.request.port) {
     SendRequest();
     return soon_.Start(absl::ZeroDuration());
@@ -432,11 +378,16 @@ bool HttpSession::ForwardRequest() {
 // ---- responses -----------------------------------------------------------------------------------------------------
 
 bool HttpSession::ForwardResponse() {
-  if (client_.Unsent() >= context_.settings.buffered) return false;
-  const HttpProgress progress = responses_.Read(upstream_.in);
+  if (client_.Unsent() >= context_.settings.buffered || in_pipe_ > 0) return false;
+  if (responses_.LengthLeft() >= kLongBody && response_framing_ == HttpFraming::kLength && client_.Unsent() == 0 &&
+      upstream_.Unread().empty() && !upstream_.ended && pipe_ == nullptr && context_.buffers.splice() != nullptr) {
+    pipe_ = context_.buffers.TakePipe();
+    if (pipe_ != nullptr) soon_.Start(absl::ZeroDuration());
+  }
+  const HttpProgress progress = responses_.Read(upstream_.Unread());
   switch (progress.found) {
     case HttpFound::kHead:
-      upstream_.in.erase(0, progress.consumed);
+      upstream_.Consume(progress.consumed);
       BeginResponse();
       return true;
     case HttpFound::kBody:
@@ -444,11 +395,11 @@ bool HttpSession::ForwardResponse() {
       if (response_framing_ == HttpFraming::kChunked) {
         AppendChunk(client_.out, progress.body);
       } else {
-        client_.out += progress.body;
+        client_.SendSoon(progress.body);
       }
       break;
     case HttpFound::kEnd:
-      upstream_.in.erase(0, progress.consumed);
+      upstream_.Consume(progress.consumed);
       if (response_begun_) EndExchange();
       return true;
     case HttpFound::kError:
@@ -460,12 +411,12 @@ bool HttpSession::ForwardResponse() {
       }
       return true;
     case HttpFound::kNothing:
-      upstream_.in.erase(0, progress.consumed);
+      upstream_.Consume(progress.consumed);
       if (!upstream_.ended) return false;
       UpstreamEnded();
       return true;
   }
-  upstream_.in.erase(0, progress.consumed);
+  upstream_.Consume(progress.consumed);
   deadline_.Start(context_.settings.response);
   return true;
 }
@@ -512,7 +463,7 @@ void HttpSession::EndExchange() {
   if (response_framing_ == HttpFraming::kChunked) client_.out += LastChunk(responses_.trailers());
   Tell(NetworkOutcome::kDone, "");
   reused_ = true;
-  if (!keep_upstream_ || upstream_.ended || !upstream_.in.empty()) upstream_ = {};
+  if (!keep_upstream_ || upstream_.ended || !upstream_.Unread().empty()) upstream_ = {};
   state_ = keep_client_ ? State::kHead : State::kClosing;
   deadline_.Start(context_.settings.idle_http);
 }

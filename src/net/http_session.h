@@ -11,21 +11,15 @@
 #include "base/unique_fd.h"
 #include "leash/network_event.h"
 #include "net/egress_context.h"
+#include "net/http_destination.h"
 #include "net/http_message.h"
 #include "net/http_reader.h"
+#include "net/http_side.h"
 #include "net/reach.h"
 #include "net/relay.h"
 #include "net/tunnel.h"
 
 namespace leash::net {
-
-// A program that speaks to a proxy names the host in each request. On a connection that was made to a host, all of them
-// are for that one.
-struct HttpOrigin {
-  std::string host;  // normalised
-  std::uint16_t port = 80;
-  Arrival arrival = Arrival::kTransparent;
-};
 
 // One connection of a program. No Via field is added, and nothing of the program is told to the host that it did not
 // say itself.
@@ -53,21 +47,8 @@ class HttpSession {
  private:
   enum class State { kHead, kAsking, kForwarding, kUpgraded, kClosing, kLingering };
 
-  // One side's sockets and what is between them and the readers.
-  struct Side {
-    base::UniqueFd fd;
-    std::unique_ptr<SocketWatch> watch;
-    std::string in;   // received, not yet read
-    std::string out;  // written, not yet sent
-    std::size_t sent = 0;
-    bool ended = false;  // says no more
-
-    std::size_t Unsent() const { return out.size() - sent; }
-  };
-
   void Ready();
-  bool Fill(Side& side);
-  bool Flush(Side& side);
+  bool MoveBody();
   void Settle();
   // One thing that can be done with what is there. False: nothing can.
   bool Advance();
@@ -76,8 +57,6 @@ class HttpSession {
   bool ForwardResponse();
 
   void BeginExchange();
-  bool FindHost(const HttpHead& head, const HttpTarget& target);
-  bool Authorized(const HttpHead& head) const;
   void Ruled(const Ruling& ruling);
   void Connect();
   void HasReached(Reached reached);
@@ -98,8 +77,8 @@ class HttpSession {
   const std::function<void(std::optional<ToTunnel>)> done_;
 
   State state_ = State::kHead;
-  Side client_;
-  Side upstream_;
+  HttpSide client_;
+  HttpSide upstream_;
   std::string upstream_host_;  // what upstream_ is a connection to
   std::uint16_t upstream_port_ = 0;
   std::string peer_;
@@ -112,6 +91,9 @@ class HttpSession {
   bool request_ended_ = false;
   bool response_begun_ = false;
   HttpFraming response_framing_ = HttpFraming::kNone;  // as the program gets it
+  // A long body goes through the kernel.
+  std::unique_ptr<RelayBuffers::Pipe> pipe_;
+  std::size_t in_pipe_ = 0;
   bool keep_upstream_ = false;
   bool keep_client_ = false;
 

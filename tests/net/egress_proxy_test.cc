@@ -5,10 +5,15 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <random>
 #include <string>
 #include <thread>
 #include <utility>
@@ -59,6 +64,11 @@ class EgressProxyTest : public ::testing::Test {
     dns_port_ = PortOf(resolver.get());
     options_.resolvers.push_back(std::move(resolver));
     options_.original_destination = &OriginalDestination;
+#ifdef SPLICE_F_MOVE
+    options_.splice = [](int from, int to, std::size_t most) {
+      return ::splice(from, nullptr, to, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    };
+#endif
     if (!options_.policy) options_.policy = EraseNetworkPolicy(AllowAll());
     if (loopback_allowed_) {
       ASSERT_TRUE(options_.addresses.Add("127.0.0.0/8").ok());
@@ -372,6 +382,39 @@ TEST_F(EgressProxyTest, AnUpgradedConnectionIsCarriedAsItIs) {
   EXPECT_EQ(client.ReadAll(), "\x81\x02ok");
 }
 
+// Through the kernel where it is long, past a program that reads slowly, and with the next response behind it.
+TEST_F(EgressProxyTest, LongBodiesComeWholeAndTheConnectionGoesOn) {
+  std::string body;
+  for (int i = 0; body.size() < 5'000'000; ++i) body += fmt::format("{} ", i);
+  LoopbackServer server([&](Stream& stream) {
+    while (!stream.ReadUntil("\r\n\r\n").empty()) {
+      stream.Write(fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.size()) + body);
+    }
+  });
+  Start();
+  const Stream client = Client();
+  for (int i = 0; i < 3; ++i) {
+    client.Write(fmt::format("GET http://127.0.0.1:{0}/ HTTP/1.1\r\nHost: 127.0.0.1:{0}\r\n\r\n", server.port()));
+    EXPECT_THAT(client.ReadUntil("\r\n\r\n"), HasSubstr("Content-Length"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_TRUE(client.Read(body.size()) == body);
+    EXPECT_EQ(NextConnection().bytes_received, body.size());
+  }
+  EXPECT_EQ(server.accepted(), 1);
+}
+
+TEST_F(EgressProxyTest, AResponseThatIsCutIsNotMadeWhole) {
+  LoopbackServer server([](Stream& stream) {
+    stream.ReadUntil("\r\n\r\n");
+    stream.Write("HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + std::string(1'000'000, 'x'));
+  });
+  Start();
+  const Stream client = Client();
+  client.Write(fmt::format("GET http://127.0.0.1:{0}/ HTTP/1.1\r\nHost: 127.0.0.1:{0}\r\n\r\n", server.port()));
+  EXPECT_LE(client.ReadAll().size(), 1'001'000U);
+  EXPECT_EQ(NextConnection().outcome, NetworkOutcome::kBroken);
+}
+
 TEST_F(EgressProxyTest, NoOtherProtocolIsChangedTo) {
   LoopbackServer server(&Mirror);
   Start();
@@ -554,6 +597,70 @@ TEST_F(EgressProxyTest, ACredentialIsAskedForWhereOthersReachTheListener) {
   EXPECT_EQ(ask(""), "407");
   EXPECT_EQ(ask("Proxy-Authorization: Basic bGVhc2g6d3Jvbmch\r\n"), "407");
   EXPECT_EQ(ask("Proxy-Authorization: basic bGVhc2g6czNjcmV0\r\n"), "200");
+}
+
+int OpenDescriptors() {
+  int count = 0;
+  for (int fd = 0; fd < 4096; ++fd) count += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+  return count;
+}
+
+// LEASH_SOAK=100000 makes it a long one.
+TEST_F(EgressProxyTest, SurvivesClientsThatEndAnyhow) {
+  const char* wanted = std::getenv("LEASH_SOAK");
+  const int each = (wanted != nullptr ? std::atoi(wanted) : 2000) / 4;
+  std::atomic<int> whole = 0;
+  {
+    LoopbackServer server(&Mirror);
+    Start();
+    const std::string request =
+        fmt::format("GET http://127.0.0.1:{0}/ HTTP/1.1\r\nHost: 127.0.0.1:{0}\r\n\r\n", server.port());
+    const std::string tunnel = ConnectTo("127.0.0.1", server.port());
+    const int before = OpenDescriptors();
+    std::vector<std::thread> threads;
+    for (unsigned seed = 0; seed < 4; ++seed) {
+      threads.emplace_back([&, seed] {
+        std::minstd_rand random(seed + 1);
+        for (int i = 0; i < each; ++i) {
+          Stream client = Client();
+          const std::string& text = random() % 2 == 0 ? request : tunnel;
+          switch (random() % 8) {
+            case 0:  // gone at once
+              break;
+            case 1:  // in the middle of what it says
+              client.Write(text.substr(0, random() % text.size()));
+              break;
+            case 2:  // without hearing the answer
+              client.Write(text);
+              break;
+            case 3: {  // with a reset
+              client.Write(text);
+              const linger now = {1, 0};
+              ::setsockopt(client.fd(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+              break;
+            }
+            case 4: {  // malformed
+              std::string odd = text;
+              odd[random() % odd.size()] = static_cast<char>(random());
+              client.Write(odd);
+              client.ShutDown();
+              client.ReadUntil("\r\n\r\n");
+              break;
+            }
+            default:
+              client.Write(text);
+              if (client.ReadUntil("\r\n\r\n").starts_with("HTTP/1.1 200")) ++whole;
+          }
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (int i = 0; i < 200 && proxy_->connections() > 0; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_EQ(proxy_->connections(), 0U);
+    EXPECT_LE(OpenDescriptors(), before + 40) << "but for pipes that are kept, and what the server has yet to close";
+    EXPECT_GT(whole, each);
+  }
 }
 
 TEST_F(EgressProxyTest, EndsWithEveryConnectionTold) {

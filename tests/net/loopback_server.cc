@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <memory>
 
 namespace leash::net::testing {
 
@@ -60,20 +62,22 @@ LoopbackServer::LoopbackServer(std::function<void(Stream&)> serve) : listener_(B
   thread_ = std::thread([this, serve = std::move(serve)] {
     while (true) {
       base::UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      if (!client) return;
+      if (!client) break;
       ++accepted_;
-      serving_.emplace_back([serve, stream = std::make_shared<Stream>(std::move(client))] {
+      ++serving_;
+      std::thread([this, &serve, stream = std::make_shared<Stream>(std::move(client))]() mutable {
         serve(*stream);
-        stream->Close();
-      });
+        stream.reset();
+        --serving_;
+      }).detach();
     }
+    while (serving_ > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   });
 }
 
 LoopbackServer::~LoopbackServer() {
   ::shutdown(listener_.get(), SHUT_RDWR);
   thread_.join();
-  for (std::thread& thread : serving_) thread.join();
 }
 
 base::UniqueFd BoundSocket(int type) {

@@ -7,7 +7,6 @@
 #include <functional>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "base/unique_fd.h"
 #include "net/ip_address.h"
@@ -46,7 +45,7 @@ class LoopbackServer {
   std::uint16_t port_ = 0;
   std::atomic<int> accepted_ = 0;
   std::thread thread_;
-  std::vector<std::thread> serving_;
+  std::atomic<int> serving_ = 0;  // threads, which nobody joins: there may be very many, one after the other
 };
 
 // Bound to 127.0.0.1; the port is the system's choice.
