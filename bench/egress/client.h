@@ -1,0 +1,35 @@
+// The load: one of three kinds, through a proxy or straight to the server.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace leash::bench {
+
+enum class Load {
+  kConnections,  // each: connect, CONNECT if there is a proxy, one request, close
+  kRequests,     // one connection a thread, many requests
+  kBulk,         // one connection a thread, one long answer
+};
+
+struct ClientOptions {
+  Load load = Load::kConnections;
+  std::string proxy;   // "127.0.0.1:3128"; empty: none
+  std::string server;  // "origin.bench:8080"
+  int threads = 16;
+  int count = 1000;  // connections, requests, or MiB, of all threads together
+};
+
+struct ClientResult {
+  double seconds = 0;
+  double cpu_seconds = 0;  // the client's own
+  std::uint64_t done = 0;
+  std::uint64_t failed = 0;
+  double p50_us = 0;  // of one connection, or one request
+  double p99_us = 0;
+};
+
+ClientResult RunClient(const ClientOptions& options);
+std::string ToJson(const ClientResult& result);
+
+}  // namespace leash::bench
