@@ -121,7 +121,9 @@ Relay::Inspected Tunnel::Inspect(std::string_view so_far, bool complete) {
     case Sniffed::kMore:
       return complete ? Relay::Inspected::kPass : Relay::Inspected::kMore;
     case Sniffed::kTls:
-      return InspectTls(so_far);
+      if (const Relay::Inspected seen = InspectTls(so_far); seen != Relay::Inspected::kMore || !complete) return seen;
+      objection_ = {NetworkOutcome::kMalformed, "the TLS ClientHello is cut off"};
+      return Relay::Inspected::kStop;
     case Sniffed::kHttp:
       return Relay::Inspected::kStop;
     case Sniffed::kOpaque:

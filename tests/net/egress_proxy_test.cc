@@ -338,9 +338,11 @@ TEST_F(EgressProxyTest, TlsMustBeWithTheHostThatWasAskedFor) {
   EXPECT_EQ(through(ClientHelloFor("localhost")), ClientHelloFor("localhost"));
   EXPECT_EQ(through(ClientHelloFor("LOCALHOST")), ClientHelloFor("LOCALHOST"));
   EXPECT_EQ(through(ClientHelloFor("front.example")), "");
+  EXPECT_EQ(through(ClientHelloFor("localhost").substr(0, 40)), "");
   EXPECT_EQ(NextConnection().request.protocol, Protocol::kTls);
   EXPECT_EQ(NextConnection().outcome, NetworkOutcome::kDone);
   EXPECT_EQ(NextConnection().outcome, NetworkOutcome::kMismatch);
+  EXPECT_EQ(NextConnection().outcome, NetworkOutcome::kMalformed);
 }
 
 TEST_F(EgressProxyTest, SocksReachesTheSameHosts) {
