@@ -65,7 +65,7 @@ class Connection {
     if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0) return false;
     if (options.proxy.empty()) return true;
     const std::string connect = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n\r\n", options.server);
-    return Write(connect) && ReadHead().starts_with("HTTP/1.1 200");
+    return Write(connect) && ReadHead().find(" 200 ") != std::string::npos;
   }
   // One request and its answer; the bytes of its body, or -1.
   long long Ask(const ClientOptions& options, std::string_view path) {
