@@ -24,13 +24,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double CpuSeconds() {
+double OwnCpuSeconds() {
   rusage usage;
   ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  return CpuSeconds(usage);
 }
 
 struct Address {
@@ -146,18 +143,25 @@ double Percentile(std::vector<double>& times, double part) {
 
 }  // namespace
 
+double CpuSeconds(const rusage& usage) {
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
 ClientResult RunClient(const ClientOptions& options) {
   Work work{options, Resolve(options.proxy.empty() ? options.server : options.proxy),
             options.load == Load::kBulk ? options.threads : options.count};
   std::vector<std::vector<double>> times(static_cast<std::size_t>(options.threads));
-  const double cpu = CpuSeconds();
+  const double cpu = OwnCpuSeconds();
   const auto begin = Clock::now();
   std::vector<std::thread> threads;
   for (auto& own : times) threads.emplace_back([&] { work.Run(own); });
   for (std::thread& thread : threads) thread.join();
   ClientResult result;
   result.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  result.cpu_seconds = CpuSeconds() - cpu;
+  result.cpu_seconds = OwnCpuSeconds() - cpu;
   result.done = work.done;
   result.failed = work.failed;
   std::vector<double> all;

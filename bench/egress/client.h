@@ -1,6 +1,8 @@
 // The load: one of three kinds, through a proxy or straight to the server.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <cstdint>
 #include <string>
 
@@ -28,6 +30,9 @@ struct ClientResult {
   double p50_us = 0;  // of one connection, or one request
   double p99_us = 0;
 };
+
+// Of user and kernel.
+double CpuSeconds(const rusage& usage);
 
 ClientResult RunClient(const ClientOptions& options);
 std::string ToJson(const ClientResult& result);

@@ -25,6 +25,7 @@
 #include "net/egress_proxy.h"
 #include "net/sockets.h"
 #include "nlohmann/json.hpp"
+#include "platform/linux/egress_intake.h"
 
 extern char** environ;
 
@@ -86,12 +87,9 @@ Ran RunApart(const std::string& self, const std::vector<std::string>& before, co
   ::wait4(pid, &status, 0, &usage);
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (!json.is_object()) Die(fmt::format("the client said: {} (status {})", text, status));
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
   Ran ran;
   ran.client = {json["seconds"], json["cpu_seconds"], json["done"], json["failed"], json["p50_us"], json["p99_us"]};
-  ran.children_cpu = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  ran.children_cpu = CpuSeconds(usage);
   return ran;
 }
 
@@ -103,12 +101,9 @@ Row RowOf(const ClientResult& client, double proxy_cpu) {
 // ---- proxies -------------------------------------------------------------------------------------------------------
 
 std::uint16_t FreePort() {
-  const base::UniqueFd fd = net::NewSocket(AF_INET, SOCK_STREAM);
-  sockaddr_storage address;
-  socklen_t size = net::Endpoint{net::IpAddress::V4({127, 0, 0, 1}), 0}.ToSockaddr(address);
-  ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  return net::Endpoint::FromSockaddr(reinterpret_cast<sockaddr&>(address))->port;
+  std::uint16_t port = 0;
+  (void)Bound(SOCK_STREAM, port);
+  return port;
 }
 
 int ServeLeash(std::uint16_t port, const std::string& name_server) {
@@ -125,11 +120,7 @@ int ServeLeash(std::uint16_t port, const std::string& name_server) {
   options.policy = EraseNetworkPolicy(AllowList({"origin.bench", "*.example.com", "127.0.0.1"}));
   (void)options.addresses.Add("127.0.0.0/8");
   options.name_servers = {name_server};
-#ifdef SPLICE_F_MOVE
-  options.splice = [](int from, int to, std::size_t most) {
-    return ::splice(from, nullptr, to, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-  };
-#endif
+  options.splice = &platform::Splice;
   const auto proxy = net::EgressProxy::Start(std::move(options));
   if (!proxy.ok()) Die(std::string(proxy.status().message()));
   ::pause();

@@ -78,16 +78,6 @@ class Client {
   SocketWatch watch_;
 };
 
-base::UniqueFd Bound(int type, std::uint16_t& port) {
-  base::UniqueFd fd = net::NewSocket(AF_INET, type);
-  sockaddr_storage address;
-  socklen_t size = net::Endpoint{net::IpAddress::V4({127, 0, 0, 1}), 0}.ToSockaddr(address);
-  ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  port = ntohs(reinterpret_cast<sockaddr_in&>(address).sin_port);
-  return fd;
-}
-
 void AnswerName(int socket) {
   std::uint8_t bytes[1024];
   sockaddr_storage peer;
@@ -101,6 +91,16 @@ void AnswerName(int socket) {
 }
 
 }  // namespace
+
+base::UniqueFd Bound(int type, std::uint16_t& port) {
+  base::UniqueFd fd = net::NewSocket(AF_INET, type);
+  sockaddr_storage address;
+  socklen_t size = net::Endpoint{net::IpAddress::V4({127, 0, 0, 1}), 0}.ToSockaddr(address);
+  ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size);
+  ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  port = ntohs(reinterpret_cast<sockaddr_in&>(address).sin_port);
+  return fd;
+}
 
 Origin StartOrigin() {
   static Origin origin;

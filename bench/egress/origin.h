@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "base/unique_fd.h"
+
 namespace leash::bench {
 
 struct Origin {
@@ -12,5 +14,8 @@ struct Origin {
 
 // Lives as long as the process.
 Origin StartOrigin();
+
+// A socket of that type on 127.0.0.1, at a port of the system's choice.
+base::UniqueFd Bound(int type, std::uint16_t& port);
 
 }  // namespace leash::bench
