@@ -20,20 +20,23 @@ constexpr std::uint16_t kAlpnExtension = 16;
 constexpr std::uint16_t kEncryptedClientHelloExtension = 0xfe0d;
 constexpr std::uint8_t kHostName = 0;
 
-std::uint8_t ByteAt(std::string_view bytes, std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); }
-
 // The handshake message out of its records.
 struct Message {
   ClientHelloStatus status = ClientHelloStatus::kNeedMore;
   std::string bytes;  // for kDone, with its header
 };
 
+// Of what follows a whole record header.
+std::size_t RecordLength(std::string_view bytes) {
+  return static_cast<std::size_t>(ByteAt(bytes, 3) << 8 | ByteAt(bytes, 4));
+}
+
 ClientHelloStatus CheckRecordHeader(std::string_view bytes, bool first) {
   const ClientHelloStatus wrong = first ? ClientHelloStatus::kNotTls : ClientHelloStatus::kMalformed;
   if (!bytes.empty() && ByteAt(bytes, 0) != kHandshakeRecord) return wrong;
   if (bytes.size() > 1 && ByteAt(bytes, 1) != kMajorVersion) return wrong;
   if (bytes.size() < kRecordHeaderBytes) return ClientHelloStatus::kNeedMore;
-  const std::size_t length = static_cast<std::size_t>(ByteAt(bytes, 3) << 8 | ByteAt(bytes, 4));
+  const std::size_t length = RecordLength(bytes);
   if (length == 0 || length > kMostRecordBytes) return ClientHelloStatus::kMalformed;
   return ClientHelloStatus::kDone;
 }
@@ -53,7 +56,7 @@ Message Reassemble(std::string_view bytes) {
   for (bool first = true;; first = false) {
     const ClientHelloStatus header = CheckRecordHeader(bytes, first);
     if (header != ClientHelloStatus::kDone) return {header, {}};
-    const auto length = static_cast<std::size_t>(ByteAt(bytes, 3) << 8 | ByteAt(bytes, 4));
+    const std::size_t length = RecordLength(bytes);
     bytes.remove_prefix(kRecordHeaderBytes);
     const bool whole = bytes.size() >= length;
     message.bytes += bytes.substr(0, length);

@@ -8,6 +8,7 @@
 #include "fmt/format.h"
 #include "net/host_name.h"
 #include "net/ip_address.h"
+#include "net/secret.h"
 
 namespace leash::net {
 namespace {
@@ -71,12 +72,7 @@ bool ShowsCredential(const HttpHead& head, const SocksCredential& credential) {
   if (!EqualsIgnoringCase(field.substr(0, space), "Basic")) return false;
   const std::string_view given = field.substr(std::min(field.find_first_not_of(' ', space), field.size()));
   const std::string expected = absl::Base64Escape(fmt::format("{}:{}", credential.user, credential.password));
-  if (given.size() != expected.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    difference |= static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(expected[i]);
-  }
-  return difference == 0;
+  return SameSecret(given, expected);
 }
 
 }  // namespace leash::net

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "base/status.h"
+#include "base/host_port.h"
 #include "fmt/format.h"
 #include "net/sockets.h"
 
@@ -42,8 +42,8 @@ int StatusOf(NetworkOutcome outcome) {
 }
 
 std::string HostField(const std::string& host, std::uint16_t port) {
-  const std::string name = host.find(':') == std::string::npos ? host : fmt::format("[{}]", host);
-  return port == kHttpPort ? name : fmt::format("{}:{}", name, port);
+  if (port != kHttpPort) return base::HostPort(host, port);
+  return host.find(':') == std::string::npos ? host : fmt::format("[{}]", host);
 }
 
 // How long a program is listened to that has been told no: closing at once, with what it says unread, would reset the
@@ -131,7 +131,6 @@ void HttpSession::Ready() {
   if (state_ == State::kClosing && client_.Unsent() == 0) {
     (void)::shutdown(client_.fd.get(), SHUT_WR);
     state_ = State::kLingering;
-    deadline_.Stop();
     deadline_.Start(kLinger);
   }
   if (state_ == State::kLingering) {
@@ -221,16 +220,7 @@ bool HttpSession::ReadHead() {
       BeginExchange();
       return true;
     case HttpFound::kError:
-      event_ = {};
-      event_.time = absl::Now();
-      if (origin_.has_value()) {
-        event_.request.host = origin_->host;
-        event_.request.port = origin_->port;
-        event_.request.arrival = origin_->arrival;
-      } else {
-        event_.request.arrival = Arrival::kHttp;
-      }
-      told_ = false;
+      BeginEvent();
       Reject(requests_.error().status, NetworkOutcome::kMalformed, requests_.error().reason);
       return true;
     case HttpFound::kNothing:
@@ -243,22 +233,27 @@ bool HttpSession::ReadHead() {
   return false;
 }
 
+void HttpSession::BeginEvent() {
+  event_ = {};
+  event_.time = absl::Now();
+  event_.connection = connection_;
+  event_.request.protocol = Protocol::kHttp;
+  event_.request.arrival = Arrival::kHttp;
+  if (origin_.has_value()) {
+    event_.request.host = origin_->host;
+    event_.request.port = origin_->port;
+    event_.request.arrival = origin_->arrival;
+  }
+  told_ = false;
+}
+
 void HttpSession::BeginExchange() {
   request_ = requests_.head();
   // After a change to HTTP/2 in the clear, requests would come that nobody judges.
   if (!EqualsIgnoringCase(request_.upgrade, "websocket")) request_.upgrade.clear();
   request_ended_ = response_begun_ = false;
-  event_ = {};
-  event_.time = absl::Now();
-  event_.connection = connection_;
-  event_.request.protocol = Protocol::kHttp;
+  BeginEvent();
   event_.request.method = request_.method;
-  event_.request.arrival = origin_.has_value() ? origin_->arrival : Arrival::kHttp;
-  if (origin_.has_value()) {  // also of what is rejected
-    event_.request.host = origin_->host;
-    event_.request.port = origin_->port;
-  }
-  told_ = false;
   const std::optional<HttpTarget> target = ParseTarget(request_.method, request_.target);
   if (!target.has_value()) return Reject(400, NetworkOutcome::kMalformed, "the request target is malformed");
   if (!origin_.has_value() && context_.credential.has_value() && !ShowsCredential(request_, *context_.credential)) {
@@ -499,15 +494,10 @@ void HttpSession::Upgrade() {
   relay_ = std::make_unique<Relay>(context_.loop, context_.settings, context_.buffers,
                                    Relay::Sockets{std::move(client_.fd), std::move(upstream_.fd)},
                                    std::move(client_.in), nullptr, [this](Relay::End end) {
+                                     auto [outcome, detail] = Relay::OutcomeOf(end);
                                      event_.bytes_sent += relay_->bytes_up();
                                      event_.bytes_received += relay_->bytes_down();
-                                     const bool idle = end == Relay::End::kIdle;
-                                     Tell(end == Relay::End::kDone ? NetworkOutcome::kDone
-                                          : idle                   ? NetworkOutcome::kTimedOut
-                                                                   : NetworkOutcome::kBroken,
-                                          end == Relay::End::kDone ? ""
-                                          : idle                   ? "nothing was said for too long"
-                                                                   : base::ErrnoText(errno));
+                                     Tell(outcome, std::move(detail));
                                      Finish();
                                    });
 }

@@ -56,6 +56,7 @@ class HttpSession {
   bool ForwardRequest();
   bool ForwardResponse();
 
+  void BeginEvent();
   void BeginExchange();
   void Ruled(const Ruling& ruling);
   void Connect();

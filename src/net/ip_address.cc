@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/host_port.h"
 #include "fmt/format.h"
 
 namespace leash::net {
@@ -118,9 +119,6 @@ socklen_t Endpoint::ToSockaddr(sockaddr_storage& storage) const {
   return sizeof(in6);
 }
 
-std::string Endpoint::ToString() const {
-  return address.is_v4() ? fmt::format("{}:{}", address.ToString(), port)
-                         : fmt::format("[{}]:{}", address.ToString(), port);
-}
+std::string Endpoint::ToString() const { return base::HostPort(address.ToString(), port); }
 
 }  // namespace leash::net

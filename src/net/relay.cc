@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/status.h"
 #include "net/sockets.h"
 
 namespace leash::net {
@@ -71,6 +72,19 @@ Relay::Relay(uv_loop_s* loop, const EgressSettings& settings, RelayBuffers& buff
 Relay::~Relay() {
   ReturnPipe(up_);
   ReturnPipe(down_);
+}
+
+std::pair<NetworkOutcome, std::string> Relay::OutcomeOf(End end) {
+  switch (end) {
+    case End::kDone:
+    case End::kStopped:
+      break;
+    case End::kBroken:
+      return {NetworkOutcome::kBroken, base::ErrnoText(errno)};
+    case End::kIdle:
+      return {NetworkOutcome::kTimedOut, "nothing was said for too long"};
+  }
+  return {NetworkOutcome::kDone, ""};
 }
 
 Relay::Sockets Relay::TakeSockets() {

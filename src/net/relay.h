@@ -10,9 +10,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "leash/network_event.h"
 #include "net/egress_settings.h"
 #include "net/loop_handles.h"
 
@@ -72,6 +74,9 @@ class Relay {
 
   std::uint64_t bytes_up() const { return up_.bytes; }
   std::uint64_t bytes_down() const { return down_.bytes; }
+
+  // What an end other than kStopped means for the one who asked, and in words; to be asked before errno changes.
+  static std::pair<NetworkOutcome, std::string> OutcomeOf(End end);
 
   // After kStopped.
   Sockets TakeSockets();

@@ -5,7 +5,6 @@
 #include <uv.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "fmt/format.h"
+#include "net/http_message.h"
 #include "net/loop_handles.h"
 
 namespace leash::net {
@@ -45,19 +45,8 @@ std::vector<IpAddress> InOrder(const ares_addrinfo& found) {
 // "192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353".
 bool IsServer(std::string_view text) {
   if (IpAddress::Parse(text).has_value()) return true;
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return false;
-  std::string_view host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return false;
-  }
-  const std::string_view digits = text.substr(colon + 1);
-  std::uint16_t port = 0;
-  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  return IpAddress::Parse(host).has_value() && parsed.ec == std::errc() &&
-         parsed.ptr == digits.data() + digits.size() && port != 0;
+  const auto place = ParseAuthority(text);
+  return place.has_value() && place->port.has_value() && IpAddress::Parse(place->host).has_value();
 }
 
 int ShortestLife(const ares_addrinfo& found) {

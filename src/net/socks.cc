@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "net/secret.h"
 #include "net/wire.h"
 
 namespace leash::net {
@@ -25,8 +26,6 @@ constexpr char kRejected = 91;
 constexpr char kRejectedUser = 93;
 constexpr std::size_t kMostUserBytes = 255;
 constexpr std::size_t kMostNameBytes = 255;
-
-std::uint8_t ByteAt(std::string_view bytes, std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); }
 
 std::uint16_t PortAt(std::string_view bytes, std::size_t at) {
   return static_cast<std::uint16_t>(ByteAt(bytes, at) << 8 | ByteAt(bytes, at + 1));
@@ -61,14 +60,6 @@ bool SetName(SocksRequest& request, std::string_view name) {
   }
   request.host = name;
   return IsPlainHost(name);
-}
-
-// In a time that tells of its size alone.
-bool SameSecret(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(ByteAt(a, i) ^ ByteAt(b, i));
-  return difference == 0;
 }
 
 // Four bytes that stand for "the name follows" (SOCKS 4a): 0.0.0.x with x not 0.

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "base/status.h"
 #include "fmt/format.h"
 #include "net/client_hello.h"
 #include "net/host_name.h"
@@ -158,18 +157,10 @@ Relay::Inspected Tunnel::InspectTls(std::string_view so_far) {
 }
 
 void Tunnel::RelayEnded(Relay::End end) {
+  auto [outcome, detail] = Relay::OutcomeOf(end);
   event_.bytes_sent = relay_->bytes_up();
   event_.bytes_received = relay_->bytes_down();
-  switch (end) {
-    case Relay::End::kDone:
-      return Finish(NetworkOutcome::kDone, "");
-    case Relay::End::kBroken:
-      return Finish(NetworkOutcome::kBroken, base::ErrnoText(errno));
-    case Relay::End::kIdle:
-      return Finish(NetworkOutcome::kTimedOut, "nothing was said for too long");
-    case Relay::End::kStopped:
-      break;
-  }
+  if (end != Relay::End::kStopped) return Finish(outcome, std::move(detail));
   Relay::Sockets sockets = relay_->TakeSockets();
   std::string held = relay_->TakeHeld();
   if (objection_.has_value()) {

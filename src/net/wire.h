@@ -50,6 +50,8 @@ class WireReader {
   bool ok_ = true;
 };
 
+inline std::uint8_t ByteAt(std::string_view bytes, std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); }
+
 // What labels of host names are made of (RFC 952, 1123), and the '_' of names that are in use nonetheless.
 inline bool IsLabelCharacter(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';

@@ -15,12 +15,13 @@
 #include "base/path.h"
 #include "gtest/gtest.h"
 #include "leash/leash.h"
+#include "support/open_descriptors.h"
 #include "support/private_tmpdir.h"
 
 namespace leash {
 namespace {
 
-std::size_t OpenDescriptors() { return base::HostFileSystem().List("/proc/self/fd")->size(); }
+using testing::OpenDescriptors;
 
 std::set<std::string> Children() {
   std::set<std::string> children;

@@ -21,10 +21,12 @@
 
 #include "fmt/format.h"
 #include "net/loopback_server.h"
+#include "support/open_descriptors.h"
 
 namespace leash::net {
 namespace {
 
+using leash::testing::OpenDescriptors;
 using ::testing::AllOf;
 using testing::BoundSocket;
 using ::testing::HasSubstr;
@@ -601,12 +603,6 @@ TEST_F(EgressProxyTest, ACredentialIsAskedForWhereOthersReachTheListener) {
   EXPECT_EQ(ask("Proxy-Authorization: basic bGVhc2g6czNjcmV0\r\n"), "200");
 }
 
-int OpenDescriptors() {
-  int count = 0;
-  for (int fd = 0; fd < 4096; ++fd) count += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
-  return count;
-}
-
 // LEASH_SOAK=100000 makes it a long one.
 TEST_F(EgressProxyTest, SurvivesClientsThatEndAnyhow) {
   const char* wanted = std::getenv("LEASH_SOAK");
@@ -618,7 +614,7 @@ TEST_F(EgressProxyTest, SurvivesClientsThatEndAnyhow) {
     const std::string request =
         fmt::format("GET http://127.0.0.1:{0}/ HTTP/1.1\r\nHost: 127.0.0.1:{0}\r\n\r\n", server.port());
     const std::string tunnel = ConnectTo("127.0.0.1", server.port());
-    const int before = OpenDescriptors();
+    const std::size_t before = OpenDescriptors();
     std::vector<std::thread> threads;
     for (unsigned seed = 0; seed < 4; ++seed) {
       threads.emplace_back([&, seed] {

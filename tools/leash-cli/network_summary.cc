@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/host_port.h"
 #include "fmt/format.h"
 
 namespace leash::cli {
@@ -11,11 +12,7 @@ constexpr std::size_t kMostRows = 1000;  // a program can ask for any number of 
 constexpr std::size_t kMostLines = 25;
 constexpr std::size_t kWidestHost = 48;
 
-std::string Place(const std::string& host, std::uint16_t port) {
-  const bool brackets = port != 0 && host.find(':') != std::string::npos;
-  const std::string name = brackets ? fmt::format("[{}]", host) : host;
-  return port == 0 ? name : fmt::format("{}:{}", name, port);
-}
+std::string Place(const std::string& host, std::uint16_t port) { return port == 0 ? host : base::HostPort(host, port); }
 
 std::string Advice(NetworkOutcome outcome, const std::string& host, std::uint16_t port, const std::string& detail) {
   switch (outcome) {
