@@ -13,8 +13,7 @@ namespace leash::net {
 
 struct Dialer::Attempt {
   Endpoint endpoint;
-  base::UniqueFd fd;
-  std::unique_ptr<SocketWatch> watch;  // goes before fd
+  Stream stream;
 };
 
 Dialer::Dialer(uv_loop_s* loop, const EgressSettings& settings, std::vector<Endpoint> endpoints,
@@ -24,14 +23,15 @@ Dialer::Dialer(uv_loop_s* loop, const EgressSettings& settings, std::vector<Endp
       endpoints_(std::move(endpoints)),
       done_(std::move(done)),
       last_error_(base::Error(ErrorCode::kIo, "there is no address to connect to")),
-      next_attempt_(loop, [this] { early_.has_value() ? Finish(*std::exchange(early_, std::nullopt)) : TryNext(); }),
-      deadline_(loop, [this] { Finish(base::Error(ErrorCode::kIo, "no answer to the connection in time")); }) {
-  deadline_.Start(settings_.connect);
-  TryNext();
-  constructed_ = true;
-}
+      next_attempt_(loop, [this] { TryNext(); }),
+      deadline_(loop, [this] { Finish(base::Error(ErrorCode::kIo, "no answer to the connection in time")); }) {}
 
 Dialer::~Dialer() = default;
+
+void Dialer::Start() {
+  deadline_.Start(settings_.connect);
+  TryNext();
+}
 
 void Dialer::TryNext() {
   if (next_ >= endpoints_.size()) {
@@ -42,28 +42,28 @@ void Dialer::TryNext() {
   attempt->endpoint = endpoints_[next_++];
   sockaddr_storage address;
   const socklen_t size = attempt->endpoint.ToSockaddr(address);
-  attempt->fd = NewSocket(address.ss_family, SOCK_STREAM);
-  if (!attempt->fd) return Failed(nullptr, errno);
-  SetUpStream(attempt->fd.get());
-  const int result = ::connect(attempt->fd.get(), reinterpret_cast<const sockaddr*>(&address), size);
+  base::UniqueFd fd = NewSocket(address.ss_family, SOCK_STREAM);
+  if (!fd) return Failed(nullptr, errno);
+  SetUpStream(fd.get());
+  const int result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), size);
   if (result != 0 && errno != EINPROGRESS && errno != EINTR) return Failed(nullptr, errno);
+  attempt->stream = Stream(loop_, std::move(fd));
+  if (!attempt->stream) return Failed(nullptr, ENOMEM);
   Attempt* const raw = attempt.get();
   attempts_.push_back(std::move(attempt));
-  if (result == 0) return Connected(*raw);
-  raw->watch = std::make_unique<SocketWatch>(loop_, raw->fd.get(), [this, raw](int) {
-    int error = 0;
-    socklen_t length = sizeof(error);
-    if (::getsockopt(raw->fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
-    error == 0 ? Connected(*raw) : Failed(raw, error);
-  });
-  if (!raw->watch->ok()) return Failed(raw, ENOMEM);
-  raw->watch->Watch(SocketWatch::kWritable);
+  // A host on this machine has answered by now: no need to be woken for it.
+  if (result == 0 || IsWritable(raw->stream.get())) return Answered(*raw);
+  raw->stream.OnReady([this, raw](int) { Answered(*raw); });
+  raw->stream.Watch(SocketWatch::kWritable);
   next_attempt_.Start(settings_.next_attempt);
 }
 
-void Dialer::Connected(Attempt& attempt) {
-  attempt.watch.reset();
-  Finish(Upstream{std::move(attempt.fd), attempt.endpoint});
+void Dialer::Answered(Attempt& attempt) {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  if (::getsockopt(attempt.stream.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  if (error != 0) return Failed(&attempt, error);
+  Finish(Upstream{std::move(attempt.stream), attempt.endpoint});
 }
 
 void Dialer::Failed(Attempt* attempt, int error) {
@@ -77,11 +77,6 @@ void Dialer::Failed(Attempt* attempt, int error) {
 }
 
 void Dialer::Finish(absl::StatusOr<Upstream> result) {
-  if (!constructed_) {
-    early_ = std::move(result);
-    next_attempt_.Start(absl::ZeroDuration());
-    return;
-  }
   next_attempt_.Stop();
   deadline_.Stop();
   attempts_.clear();

@@ -182,7 +182,7 @@ void DnsDatagrams::Ready() {
   }
 }
 
-DnsStream::DnsStream(EgressContext& context, DnsService& service, std::uint64_t connection, base::UniqueFd client,
+DnsStream::DnsStream(EgressContext& context, DnsService& service, std::uint64_t connection, Stream client,
                      std::function<void()> done)
     : context_(context),
       service_(service),
@@ -193,10 +193,9 @@ DnsStream::DnsStream(EgressContext& context, DnsService& service, std::uint64_t 
       soon_(context.loop, [this] { Ready(); }) {}
 
 void DnsStream::Start() {
-  watch_ = std::make_unique<SocketWatch>(context_.loop, client_.get(), [this](int) { Ready(); });
-  if (!watch_->ok()) return Finish();
+  client_.OnReady([this](int) { Ready(); });
+  client_.Watch(SocketWatch::kReadable);
   deadline_.Start(context_.settings.handshake);
-  watch_->Watch(SocketWatch::kReadable);
 }
 
 void DnsStream::Ready() {
@@ -211,7 +210,7 @@ void DnsStream::Ready() {
   }
   if (finished_) return;
   if (ended_ && !asking_ && out_.empty()) return Finish();
-  watch_->Watch(!out_.empty()       ? SocketWatch::kWritable
+  client_.Watch(!out_.empty()       ? SocketWatch::kWritable
                 : asking_ || ended_ ? SocketWatch::kNothing
                                     : SocketWatch::kReadable);
 }
@@ -256,7 +255,7 @@ bool DnsStream::Advance() {
 
 void DnsStream::Finish() {
   if (std::exchange(finished_, true)) return;
-  watch_->Watch(SocketWatch::kNothing);
+  client_.Watch(SocketWatch::kNothing);
   deadline_.Stop();
   const auto done = done_;
   done();

@@ -14,6 +14,7 @@
 #include "net/dns_message.h"
 #include "net/egress_context.h"
 #include "net/loop_handles.h"
+#include "net/stream.h"
 
 namespace leash::net {
 
@@ -54,7 +55,7 @@ class DnsDatagrams {
 // Over TCP: one connection, any number of questions, one after the other.
 class DnsStream {
  public:
-  DnsStream(EgressContext& context, DnsService& service, std::uint64_t connection, base::UniqueFd client,
+  DnsStream(EgressContext& context, DnsService& service, std::uint64_t connection, Stream client,
             std::function<void()> done);
 
   void Start();
@@ -67,7 +68,7 @@ class DnsStream {
   EgressContext& context_;
   DnsService& service_;
   const std::uint64_t connection_;
-  const base::UniqueFd client_;
+  Stream client_;
   const std::function<void()> done_;
   std::string in_;
   DnsBytes out_;
@@ -75,7 +76,6 @@ class DnsStream {
   bool asking_ = false;
   bool ended_ = false;
   bool finished_ = false;
-  std::unique_ptr<SocketWatch> watch_;
   Timer deadline_;
   Timer soon_;
   Presence presence_;

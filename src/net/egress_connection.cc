@@ -40,7 +40,7 @@ EgressConnection::EgressConnection(EgressContext& context, DnsService& names, ba
     : context_(context),
       names_(names),
       number_(++context.connections),
-      client_(std::move(client)),
+      client_(context.loop, std::move(client)),
       done_(std::move(done)) {}
 
 EgressConnection::~EgressConnection() {
@@ -48,6 +48,7 @@ EgressConnection::~EgressConnection() {
 }
 
 void EgressConnection::Start() {
+  if (!client_) return Finish();
   SetUpStream(client_.get());
   sockaddr_storage meant;
   if (context_.original_destination != nullptr && context_.original_destination(client_.get(), meant)) {
@@ -91,12 +92,11 @@ void EgressConnection::StartTransparent(const Endpoint& destination) {
 
 // Reads until it is known what is spoken to us.
 void EgressConnection::Read() {
-  if (watch_ == nullptr) {
-    watch_ = std::make_unique<SocketWatch>(context_.loop, client_.get(), [this](int) { Read(); });
-    if (!watch_->ok()) return Finish();
+  if (deadline_ == nullptr) {
+    client_.OnReady([this](int) { Read(); });
+    client_.Watch(SocketWatch::kReadable);
     deadline_ = std::make_unique<Timer>(context_.loop, [this] { Finish(); });
     deadline_->Start(context_.settings.handshake);
-    watch_->Watch(SocketWatch::kReadable);
   }
   auto& bytes = context_.buffers.bytes();
   const ssize_t got = Receive(client_.get(), bytes.data(), bytes.size());
@@ -112,13 +112,13 @@ void EgressConnection::Read() {
       case Sniffed::kMore:
         return;
       case Sniffed::kHttp: {
-        StopReading();
+        deadline_.reset();
         HttpOrigin origin{meant_->host, meant_->port, Arrival::kTransparent};
         return ServeHttp({std::move(client_), {}, std::move(held_)}, std::move(origin));
       }
       case Sniffed::kTls:
       case Sniffed::kOpaque:
-        StopReading();
+        deadline_.reset();
         return OpenTunnel(std::move(client_), *std::move(meant_), std::move(held_), {});
     }
     return;
@@ -127,7 +127,7 @@ void EgressConnection::Read() {
     socks_.emplace(context_.credential);
     return ReadSocks();
   }
-  StopReading();
+  deadline_.reset();
   ServeHttp({std::move(client_), {}, std::move(held_)}, std::nullopt);
 }
 
@@ -146,7 +146,7 @@ void EgressConnection::ReadSocks() {
     case SocksEvent::kRequest:
       break;
   }
-  StopReading();
+  deadline_.reset();
   NetworkRequest request;
   request.port = socks_->request().port;
   request.arrival = Arrival::kSocks;
@@ -180,7 +180,7 @@ void EgressConnection::ServeHttp(HttpHandover from, std::optional<HttpOrigin> or
   http_->Start();
 }
 
-void EgressConnection::OpenTunnel(base::UniqueFd client, NetworkRequest request, std::string held,
+void EgressConnection::OpenTunnel(Stream client, NetworkRequest request, std::string held,
                                   TunnelReplies replies) {
   HttpOrigin origin{request.host, request.port, request.arrival};
   tunnel_ = std::make_unique<Tunnel>(context_, number_, std::move(client), std::move(request), std::move(held),
@@ -192,13 +192,9 @@ void EgressConnection::OpenTunnel(base::UniqueFd client, NetworkRequest request,
   tunnel_->Start();
 }
 
-void EgressConnection::StopReading() {
-  watch_.reset();
-  deadline_.reset();
-}
-
 void EgressConnection::Finish() {
-  StopReading();
+  client_.Watch(SocketWatch::kNothing);
+  deadline_.reset();
   done_();
 }
 

@@ -12,6 +12,7 @@
 #include "net/egress_context.h"
 #include "net/http_session.h"
 #include "net/socks.h"
+#include "net/stream.h"
 #include "net/tunnel.h"
 
 namespace leash::net {
@@ -31,21 +32,19 @@ class EgressConnection {
   void Read();
   void ReadSocks();
   void ServeHttp(HttpHandover from, std::optional<HttpOrigin> origin);
-  void OpenTunnel(base::UniqueFd client, NetworkRequest request, std::string held, TunnelReplies replies);
-  void StopReading();
+  void OpenTunnel(Stream client, NetworkRequest request, std::string held, TunnelReplies replies);
   void Finish();
 
   EgressContext& context_;
   DnsService& names_;
   const std::uint64_t number_;
-  base::UniqueFd client_;
+  Stream client_;
   const std::function<void()> done_;
   // Transparent: where it was to go, and whether that is an address that was given out for a name.
   std::optional<NetworkRequest> meant_;
   std::optional<IpAddress> leased_;
   std::string held_;
   std::optional<SocksParser> socks_;
-  std::unique_ptr<SocketWatch> watch_;
   std::unique_ptr<Timer> deadline_;
   std::unique_ptr<Tunnel> tunnel_;
   std::unique_ptr<HttpSession> http_;

@@ -71,13 +71,13 @@ HttpSession::HttpSession(EgressContext& context, std::uint64_t connection, HttpH
                   }
                   Finish();
                 }),
-      soon_(context.loop, [this] { Ready(); }) {
-  client_.fd = std::move(from.client);
+      soon_(context.loop, [this] { Ready(0, 0); }) {
+  client_.stream = std::move(from.client);
   client_.in = std::move(from.held);
-  if (from.upstream.fd) {
+  if (from.upstream.stream) {
     upstream_host_ = origin_->host;
     upstream_port_ = origin_->port;
-    (void)OpenUpstream(std::move(from.upstream));
+    OpenUpstream(std::move(from.upstream));
   }
 }
 
@@ -87,14 +87,9 @@ HttpSession::~HttpSession() {
 }
 
 void HttpSession::Start() {
-  client_.watch = std::make_unique<SocketWatch>(context_.loop, client_.fd.get(), [this](int) { Ready(); });
-  if (!client_.watch->ok()) return Finish();
+  client_.stream.OnReady([this](int events) { Ready(events, 0); });
   deadline_.Start(context_.settings.handshake);
-  if (client_.in.empty()) {
-    Settle();
-  } else {
-    soon_.Start(absl::ZeroDuration());
-  }
+  Ready(0, 0);
 }
 
 std::string HttpSession::Refusal(NetworkOutcome outcome, const std::string& detail) {
@@ -103,12 +98,16 @@ std::string HttpSession::Refusal(NetworkOutcome outcome, const std::string& deta
 
 // ---- sockets -------------------------------------------------------------------------------------------------------
 
-void HttpSession::Ready() {
+// Goes on as far as it can with what has come.
+void HttpSession::Ready(int client_events, int upstream_events) {
   const auto here = presence_.handle();
-  bool whole = client_.Fill(context_.buffers, context_.settings.buffered);
+  working_ = true;
+  bool whole = true;
+  if ((client_events & SocketWatch::kReadable) != 0) whole = client_.Fill(context_.buffers, context_.settings.buffered);
   if (whole && pipe_ != nullptr) {
     whole = MoveBody();
-  } else if (!upstream_.FillInPlace(context_.buffers, context_.settings.buffered)) {
+  } else if ((upstream_events & SocketWatch::kReadable) != 0 &&
+             !upstream_.FillInPlace(context_.buffers, context_.settings.buffered)) {
     upstream_.ended = true;  // as good as its end: what it means is decided where the response is read
   }
   if (!whole) {
@@ -129,7 +128,7 @@ void HttpSession::Ready() {
     upstream_.sent = 0;
   }
   if (state_ == State::kClosing && client_.Unsent() == 0) {
-    (void)::shutdown(client_.fd.get(), SHUT_WR);
+    (void)::shutdown(client_.stream.get(), SHUT_WR);
     state_ = State::kLingering;
     deadline_.Start(kLinger);
   }
@@ -138,7 +137,12 @@ void HttpSession::Ready() {
     if (client_.ended) return Finish();
   }
   if (state_ == State::kUpgraded && client_.Unsent() == 0 && upstream_.Unsent() == 0) return Upgrade();
+  working_ = false;
   Settle();
+}
+
+void HttpSession::Continue() {
+  if (!working_) soon_.Start(absl::ZeroDuration());
 }
 
 // The rest of a long body. False: the program has gone.
@@ -146,7 +150,7 @@ bool HttpSession::MoveBody() {
   for (int turn = 0; turn < kTurns; ++turn) {
     if (in_pipe_ == 0) {
       const std::uint64_t left = std::min<std::uint64_t>(responses_.LengthLeft(), kMostAtOnce);
-      const ssize_t got = left == 0 ? -1 : context_.buffers.splice()(upstream_.fd.get(), pipe_->in.get(), left);
+      const ssize_t got = left == 0 ? -1 : context_.buffers.splice()(upstream_.stream.get(), pipe_->in.get(), left);
       if (got == 0 || (left > 0 && got < 0 && !WouldBlock())) upstream_.ended = true;
       if (got <= 0) {
         context_.buffers.GiveBack(std::move(pipe_));
@@ -157,7 +161,7 @@ bool HttpSession::MoveBody() {
       event_.bytes_received += in_pipe_;
       deadline_.Start(context_.settings.response);
     }
-    const ssize_t sent = context_.buffers.splice()(pipe_->out.get(), client_.fd.get(), in_pipe_);
+    const ssize_t sent = context_.buffers.splice()(pipe_->out.get(), client_.stream.get(), in_pipe_);
     if (sent < 0) return WouldBlock();
     in_pipe_ -= static_cast<std::size_t>(sent);
   }
@@ -168,25 +172,23 @@ void HttpSession::Settle() {
   const bool wants_client = !client_.ended && state_ != State::kClosing && state_ != State::kUpgraded &&
                             client_.in.size() < context_.settings.buffered &&
                             upstream_.Unsent() < context_.settings.buffered;
-  client_.watch->Watch((wants_client ? SocketWatch::kReadable : 0) |
+  client_.stream.Watch((wants_client ? SocketWatch::kReadable : 0) |
                        (client_.Unsent() > 0 || in_pipe_ > 0 ? SocketWatch::kWritable : 0));
-  if (upstream_.watch == nullptr) return;
   // Also between requests: so the end of a connection that is kept is seen.
   const bool wants_upstream = !upstream_.ended && state_ != State::kUpgraded &&
                               upstream_.in.size() < context_.settings.buffered &&
                               client_.Unsent() < context_.settings.buffered && in_pipe_ == 0;
-  upstream_.watch->Watch((wants_upstream ? SocketWatch::kReadable : 0) |
+  upstream_.stream.Watch((wants_upstream ? SocketWatch::kReadable : 0) |
                          (upstream_.Unsent() > 0 ? SocketWatch::kWritable : 0));
 }
 
-bool HttpSession::OpenUpstream(Upstream upstream) {
+void HttpSession::OpenUpstream(Upstream upstream) {
   peer_ = upstream.endpoint.ToString();
   upstream_ = {};
-  upstream_.fd = std::move(upstream.fd);
-  upstream_.watch = std::make_unique<SocketWatch>(context_.loop, upstream_.fd.get(), [this](int) { Ready(); });
+  upstream_.stream = std::move(upstream.stream);
+  upstream_.stream.OnReady([this](int events) { Ready(0, events); });
   responses_ = HttpReader(HttpKind::kResponse);
   reused_ = false;
-  return upstream_.watch->ok();
 }
 
 // ---- requests ------------------------------------------------------------------------------------------------------
@@ -270,8 +272,7 @@ void HttpSession::BeginExchange() {
   if (target->form == HttpTargetForm::kAuthority) {
     const auto done = done_;
     finished_ = told_ = true;  // the tunnel tells
-    client_.watch.reset();
-    return done(ToTunnel{std::move(client_.fd), std::move(client_.in), asked.host, asked.port});
+    return done(ToTunnel{std::move(client_.stream), std::move(client_.in), asked.host, asked.port});
   }
   asked.path = target->path;
   request_.target = target->ToOriginForm();
@@ -287,10 +288,10 @@ void HttpSession::Ruled(const Ruling& ruling) {
     event_.verdict = Verdict::kDeny;
     return Reject(403, NetworkOutcome::kDenied, "not allowed by the network policy");
   }
-  if (upstream_.fd && !upstream_.ended && upstream_.Unread().empty() && upstream_host_ == event_.request.host &&
+  if (upstream_.stream && !upstream_.ended && upstream_.Unread().empty() && upstream_host_ == event_.request.host &&
       upstream_port_ == event_.request.port) {
     SendRequest();
-    return soon_.Start(absl::ZeroDuration());
+    return Continue();
   }
   ruling_ = ruling;
   Connect();
@@ -308,13 +309,11 @@ void HttpSession::HasReached(Reached reached) {
   if (reached.outcome != NetworkOutcome::kDone) {
     return Reject(StatusOf(reached.outcome), reached.outcome, std::move(reached.detail));
   }
-  if (!OpenUpstream(std::move(reached.upstream))) {
-    return Reject(502, NetworkOutcome::kUnreachable, "the system has no room for another connection");
-  }
+  OpenUpstream(std::move(reached.upstream));
   upstream_host_ = event_.request.host;
   upstream_port_ = event_.request.port;
   SendRequest();
-  soon_.Start(absl::ZeroDuration());
+  Continue();
 }
 
 void HttpSession::SendRequest() {
@@ -377,7 +376,7 @@ bool HttpSession::ForwardResponse() {
   if (responses_.LengthLeft() >= kLongBody && response_framing_ == HttpFraming::kLength && client_.Unsent() == 0 &&
       upstream_.Unread().empty() && !upstream_.ended && pipe_ == nullptr && context_.buffers.splice() != nullptr) {
     pipe_ = context_.buffers.TakePipe();
-    if (pipe_ != nullptr) soon_.Start(absl::ZeroDuration());
+    if (pipe_ != nullptr) soon_.Start(absl::ZeroDuration());  // Ready() moves it
   }
   const HttpProgress progress = responses_.Read(upstream_.Unread());
   switch (progress.found) {
@@ -478,13 +477,11 @@ void HttpSession::UpstreamEnded() {
 
 // What follows a 101 is nobody's HTTP.
 void HttpSession::Upgrade() {
-  client_.watch.reset();
-  upstream_.watch.reset();
   soon_.Stop();
   deadline_.Stop();
   // What the host has said already goes ahead of what it says next.
   if (!upstream_.in.empty()) {
-    const ssize_t sent = Send(client_.fd.get(), upstream_.in.data(), upstream_.in.size());
+    const ssize_t sent = Send(client_.stream.get(), upstream_.in.data(), upstream_.in.size());
     if (sent != static_cast<ssize_t>(upstream_.in.size())) {
       Tell(NetworkOutcome::kBroken, "the program does not read");
       return Finish();
@@ -492,7 +489,7 @@ void HttpSession::Upgrade() {
     event_.bytes_received += upstream_.in.size();
   }
   relay_ = std::make_unique<Relay>(context_.loop, context_.settings, context_.buffers,
-                                   Relay::Sockets{std::move(client_.fd), std::move(upstream_.fd)},
+                                   Relay::Sockets{std::move(client_.stream), std::move(upstream_.stream)},
                                    std::move(client_.in), nullptr, [this](Relay::End end) {
                                      auto [outcome, detail] = Relay::OutcomeOf(end);
                                      event_.bytes_sent += relay_->bytes_up();
@@ -512,7 +509,7 @@ void HttpSession::Reject(int status, NetworkOutcome outcome, std::string detail,
   Tell(outcome, std::move(detail));
   state_ = State::kClosing;
   upstream_ = {};
-  soon_.Start(absl::ZeroDuration());
+  Continue();
 }
 
 void HttpSession::Tell(NetworkOutcome outcome, std::string detail) {
@@ -528,8 +525,8 @@ void HttpSession::Finish() {
   Tell(NetworkOutcome::kBroken, "the program has gone");
   soon_.Stop();
   deadline_.Stop();
-  if (client_.watch != nullptr) client_.watch->Watch(SocketWatch::kNothing);
-  if (upstream_.watch != nullptr) upstream_.watch->Watch(SocketWatch::kNothing);
+  client_.stream.Watch(SocketWatch::kNothing);
+  upstream_.stream.Watch(SocketWatch::kNothing);
   const auto done = done_;
   done(std::nullopt);
 }

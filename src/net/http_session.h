@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 
-#include "base/unique_fd.h"
 #include "leash/network_event.h"
 #include "net/egress_context.h"
 #include "net/http_destination.h"
@@ -17,6 +16,7 @@
 #include "net/http_side.h"
 #include "net/reach.h"
 #include "net/relay.h"
+#include "net/stream.h"
 #include "net/tunnel.h"
 
 namespace leash::net {
@@ -27,7 +27,7 @@ class HttpSession {
  public:
   // CONNECT: the connection is to become a tunnel, and this session is over.
   struct ToTunnel {
-    base::UniqueFd client;
+    Stream client;
     std::string held;
     std::string host;  // normalised
     std::uint16_t port = 0;
@@ -47,7 +47,8 @@ class HttpSession {
  private:
   enum class State { kHead, kAsking, kForwarding, kUpgraded, kClosing, kLingering };
 
-  void Ready();
+  void Ready(int client_events, int upstream_events);
+  void Continue();
   bool MoveBody();
   void Settle();
   // One thing that can be done with what is there. False: nothing can.
@@ -70,7 +71,7 @@ class HttpSession {
   void Reject(int status, NetworkOutcome outcome, std::string detail, const HttpFields& more = {});
   void Tell(NetworkOutcome outcome, std::string detail);
   void Finish();
-  bool OpenUpstream(Upstream upstream);
+  void OpenUpstream(Upstream upstream);
 
   EgressContext& context_;
   const std::uint64_t connection_;
@@ -101,6 +102,7 @@ class HttpSession {
   NetworkEvent event_;
   bool told_ = true;
   bool finished_ = false;
+  bool working_ = false;  // in Ready(), which goes on with whatever has become possible
   std::unique_ptr<Reach> reach_;
   std::unique_ptr<Relay> relay_;
   Timer deadline_;

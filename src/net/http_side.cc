@@ -19,9 +19,9 @@ bool HttpSide::Fill(RelayBuffers& buffers, std::size_t most) {
 }
 
 bool HttpSide::FillInPlace(RelayBuffers& buffers, std::size_t most) {
-  if (!fd || ended || in.size() >= most) return true;
+  if (!stream || ended || in.size() >= most) return true;
   auto& bytes = buffers.bytes();
-  const ssize_t got = Receive(fd.get(), bytes.data(), bytes.size());
+  const ssize_t got = Receive(stream.get(), bytes.data(), bytes.size());
   if (got == 0) ended = true;
   if (got <= 0) return got == 0 || WouldBlock();
   fresh_ = {bytes.data(), static_cast<std::size_t>(got)};
@@ -36,7 +36,7 @@ void HttpSide::Keep() {
 
 bool HttpSide::Flush() {
   while (Unsent() > 0) {
-    const ssize_t count = Send(fd.get(), out.data() + sent, Unsent());
+    const ssize_t count = Send(stream.get(), out.data() + sent, Unsent());
     if (count < 0) return WouldBlock();
     sent += static_cast<std::size_t>(count);
   }
@@ -47,7 +47,7 @@ bool HttpSide::Flush() {
 
 void HttpSide::SendSoon(std::string_view bytes) {
   if (out.empty()) {
-    const ssize_t count = Send(fd.get(), bytes.data(), bytes.size());
+    const ssize_t count = Send(stream.get(), bytes.data(), bytes.size());
     if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
   }
   out += bytes;

@@ -3,23 +3,20 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <string_view>
 
-#include "base/unique_fd.h"
-#include "net/loop_handles.h"
 #include "net/relay.h"
+#include "net/stream.h"
 
 namespace leash::net {
 
 struct HttpSide {
-  base::UniqueFd fd;
-  std::unique_ptr<SocketWatch> watch;  // goes before fd
-  std::string in;                      // received, not yet read
-  std::string out;                     // written, not yet sent
-  std::size_t sent = 0;                // of out
-  bool ended = false;                  // says no more
+  Stream stream;
+  std::string in;        // received, not yet read
+  std::string out;       // written, not yet sent
+  std::size_t sent = 0;  // of out
+  bool ended = false;    // says no more
 
   std::size_t Unsent() const { return out.size() - sent; }
   std::string_view Unread() const { return in.empty() ? fresh_ : std::string_view(in); }

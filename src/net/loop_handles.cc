@@ -8,11 +8,35 @@ namespace leash::net {
 
 struct SocketWatch::Node {
   uv_poll_t poll;
-  std::function<void(int)> ready;
+  Ready ready;
+  int wanted = kNothing;
+  int armed = kNothing;
+
+  void Arm(int events) {
+    static_assert(int{kReadable} == int{UV_READABLE} && int{kWritable} == int{UV_WRITABLE});
+    armed = events;
+    if (events == kNothing) {
+      uv_poll_stop(&poll);
+    } else {
+      uv_poll_start(&poll, events, &Come);
+    }
+  }
+
+  static void Come(uv_poll_t* poll, int status, int come) {
+    auto& node = *static_cast<Node*>(poll->data);
+    if (status < 0) {  // libuv has stopped the handle
+      come = kBoth;
+      node.armed = kNothing;
+    }
+    const int useful = come & node.wanted;
+    if (useful != come && status == 0) node.Arm(node.wanted);
+    if (useful == kNothing) return;
+    const Ready ready = node.ready;  // it may be replaced meanwhile
+    if (ready) ready(useful);
+  }
 };
 
-SocketWatch::SocketWatch(uv_loop_t* loop, int fd, std::function<void(int)> ready)
-    : node_(new Node{{}, std::move(ready)}) {
+SocketWatch::SocketWatch(uv_loop_t* loop, int fd, Ready ready) : node_(new Node{{}, std::move(ready)}) {
   node_->poll.data = node_;
   if (uv_poll_init(loop, &node_->poll, fd) == 0) return;
   delete node_;
@@ -25,17 +49,25 @@ SocketWatch::~SocketWatch() {
            [](uv_handle_t* handle) { delete static_cast<Node*>(handle->data); });
 }
 
+SocketWatch::SocketWatch(SocketWatch&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {
+  OnReady(nullptr);
+  Watch(kNothing);
+}
+
+SocketWatch& SocketWatch::operator=(SocketWatch&& other) noexcept {
+  SocketWatch taken(std::move(other));
+  std::swap(node_, taken.node_);
+  return *this;
+}
+
+void SocketWatch::OnReady(Ready ready) {
+  if (node_ != nullptr) node_->ready = std::move(ready);
+}
+
 void SocketWatch::Watch(int events) {
-  static_assert(int{kReadable} == int{UV_READABLE} && int{kWritable} == int{UV_WRITABLE});
-  if (node_ == nullptr || events == events_) return;
-  events_ = events;
-  if (events == kNothing) {
-    uv_poll_stop(&node_->poll);
-    return;
-  }
-  uv_poll_start(&node_->poll, events, [](uv_poll_t* poll, int status, int come) {
-    static_cast<Node*>(poll->data)->ready(status < 0 ? kBoth : come);
-  });
+  if (node_ == nullptr) return;
+  node_->wanted = events;
+  if ((events & ~node_->armed) != 0) node_->Arm(events);
 }
 
 struct Timer::Node {

@@ -14,22 +14,27 @@ namespace leash::net {
 class SocketWatch {
  public:
   enum Events : int { kNothing = 0, kReadable = 1, kWritable = 2, kBoth = 3 };
+  // Gets the events that were asked for and have come; all of those when the descriptor has an error, which the next
+  // call on it gives. It may destroy or move the watch.
+  using Ready = std::function<void(int events)>;
 
-  // `ready` gets the events that were asked for and have come; all of them when the descriptor has an error, which the
-  // next call on it gives. It may destroy this object.
-  SocketWatch(uv_loop_s* loop, int fd, std::function<void(int events)> ready);
+  SocketWatch() = default;
+  SocketWatch(uv_loop_s* loop, int fd, Ready ready = nullptr);
   ~SocketWatch();
-  SocketWatch(const SocketWatch&) = delete;
-  SocketWatch& operator=(const SocketWatch&) = delete;
+  // The new one watches nothing for nobody, until it is told to: who gave it away hears no more.
+  SocketWatch(SocketWatch&& other) noexcept;
+  SocketWatch& operator=(SocketWatch&& other) noexcept;
 
-  // False: the system has no room for another watched descriptor; `ready` is never called then.
+  // False: the system has no room for another watched descriptor; nobody is ever called then.
   bool ok() const { return node_ != nullptr; }
+  void OnReady(Ready ready);
+  // A change costs three system calls, so it is made only when it is needed: to hear of more at once, to hear of less
+  // when something has come that nobody wanted.
   void Watch(int events);
 
  private:
   struct Node;
   Node* node_ = nullptr;  // freed by the loop, after this has gone
-  int events_ = kNothing;
 };
 
 // Calls once, some time after. Cheap to push back again and again: the handle is moved only when it fires too early.

@@ -47,6 +47,7 @@ void Reach::Dial() {
         result_.upstream = *std::move(dialled);
         Finish(NetworkOutcome::kDone, "");
       });
+  dialer_->Start();
 }
 
 void Reach::Finish(NetworkOutcome outcome, std::string detail) {

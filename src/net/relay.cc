@@ -51,18 +51,19 @@ Relay::Relay(uv_loop_s* loop, const EgressSettings& settings, RelayBuffers& buff
       held_(std::move(held)),
       inspect_(std::move(inspect)),
       done_(std::move(done)),
-      client_watch_(std::make_unique<SocketWatch>(loop, sockets_.client.get(), [this](int) { Ready(); })),
-      upstream_watch_(std::make_unique<SocketWatch>(loop, sockets_.upstream.get(), [this](int) { Ready(); })),
       idle_(loop, [this] { Finish(End::kIdle); }),
-      soon_(loop, [this] { Ready(); }) {
+      soon_(loop, [this] { Ready(true, true); }) {
+  sockets_.client.OnReady([this](int events) {
+    Ready((events & SocketWatch::kReadable) != 0, (events & SocketWatch::kWritable) != 0);
+  });
+  sockets_.upstream.OnReady([this](int events) {
+    Ready((events & SocketWatch::kWritable) != 0, (events & SocketWatch::kReadable) != 0);
+  });
   up_.from = down_.to = sockets_.client.get();
   down_.from = up_.to = sockets_.upstream.get();
   if (!inspect_) up_.pending = std::move(held_);
   idle_.Start(settings_.idle_tunnel);
-  if (!client_watch_->ok() || !upstream_watch_->ok()) {
-    up_.ended = down_.ended = true;
-    soon_.Start(absl::ZeroDuration());
-  } else if (up_.HasUnsent() || !held_.empty()) {
+  if (up_.HasUnsent() || !held_.empty()) {
     soon_.Start(absl::ZeroDuration());
   } else {
     Settle();
@@ -87,17 +88,11 @@ std::pair<NetworkOutcome, std::string> Relay::OutcomeOf(End end) {
   return {NetworkOutcome::kDone, ""};
 }
 
-Relay::Sockets Relay::TakeSockets() {
-  client_watch_.reset();
-  upstream_watch_.reset();
-  return std::move(sockets_);
-}
-
-void Relay::Ready() {
+// What can be done upwards, downwards, or both.
+void Relay::Ready(bool up, bool down) {
   const std::uint64_t before = up_.bytes + down_.bytes;
-  if (!client_watch_->ok() || !upstream_watch_->ok()) return Finish(End::kBroken);
-  if (inspect_ && !Inspect()) return Finish(End::kStopped);
-  if ((!inspect_ && !Pump(up_)) || !Pump(down_)) return Finish(End::kBroken);
+  if (up && inspect_ && !Inspect()) return Finish(End::kStopped);
+  if ((up && !inspect_ && !Pump(up_)) || (down && !Pump(down_))) return Finish(End::kBroken);
   if (up_.told && down_.told) return Finish(End::kDone);
   if (up_.bytes + down_.bytes != before) idle_.Start(settings_.idle_tunnel);
   Settle();
@@ -105,8 +100,8 @@ void Relay::Ready() {
 
 // Watches what there is to wait for.
 void Relay::Settle() {
-  client_watch_->Watch(EventsFor(up_, down_));
-  upstream_watch_->Watch(EventsFor(down_, up_));
+  sockets_.client.Watch(EventsFor(up_, down_));
+  sockets_.upstream.Watch(EventsFor(down_, up_));
 }
 
 int Relay::EventsFor(const Direction& reads, const Direction& writes) const {
@@ -211,8 +206,8 @@ void Relay::Finish(End end) {
   const int error = errno;
   idle_.Stop();
   soon_.Stop();
-  if (client_watch_ != nullptr) client_watch_->Watch(SocketWatch::kNothing);
-  if (upstream_watch_ != nullptr) upstream_watch_->Watch(SocketWatch::kNothing);
+  sockets_.client.Watch(SocketWatch::kNothing);
+  sockets_.upstream.Watch(SocketWatch::kNothing);
   const auto done = done_;
   errno = error;
   done(end);

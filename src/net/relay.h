@@ -17,6 +17,7 @@
 #include "leash/network_event.h"
 #include "net/egress_settings.h"
 #include "net/loop_handles.h"
+#include "net/stream.h"
 
 namespace leash::net {
 
@@ -61,7 +62,7 @@ class Relay {
   using Inspector = std::function<Inspected(std::string_view so_far, bool complete)>;
 
   struct Sockets {
-    base::UniqueFd client, upstream;
+    Stream client, upstream;
   };
 
   // `held` is what was read from the client already. `done` is called once, never before this returns; it may destroy
@@ -79,7 +80,7 @@ class Relay {
   static std::pair<NetworkOutcome, std::string> OutcomeOf(End end);
 
   // After kStopped.
-  Sockets TakeSockets();
+  Sockets TakeSockets() { return std::move(sockets_); }
   std::string TakeHeld() { return std::move(held_); }
 
  private:
@@ -97,7 +98,7 @@ class Relay {
     bool HasUnsent() const { return sent < pending.size() || in_pipe > 0; }
   };
 
-  void Ready();
+  void Ready(bool up, bool down);
   void Settle();
   bool Inspect();
   bool Pump(Direction& direction);
@@ -114,7 +115,6 @@ class Relay {
   Inspector inspect_;  // empty: has let it pass
   const std::function<void(End)> done_;
   Direction up_, down_;
-  std::unique_ptr<SocketWatch> client_watch_, upstream_watch_;
   Timer idle_;
   Timer soon_;  // what there is to do when the constructor has returned
 };

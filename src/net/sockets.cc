@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -67,6 +68,11 @@ ssize_t Send(int fd, const void* data, std::size_t size) {
     sent = ::send(fd, data, size, MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
   return sent;
+}
+
+bool IsWritable(int fd) {
+  pollfd one = {fd, POLLOUT, 0};
+  return ::poll(&one, 1, 0) == 1;
 }
 
 bool WouldBlock() { return errno == EAGAIN || errno == EWOULDBLOCK; }

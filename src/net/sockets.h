@@ -18,6 +18,8 @@ void SetUpStream(int fd);
 // As recv(2) and send(2), done again when interrupted, and never with a signal.
 ssize_t Receive(int fd, void* buffer, std::size_t size);
 ssize_t Send(int fd, const void* data, std::size_t size);
+// Whether something can be sent, or a connection that was begun has ended one way or the other.
+bool IsWritable(int fd);
 // Whether errno says: later.
 bool WouldBlock();
 

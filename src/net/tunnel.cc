@@ -15,15 +15,15 @@ namespace leash::net {
 namespace {
 
 // The client sees a reset, at once, rather than the end of a conversation that there was not.
-void Reset(base::UniqueFd& client) {
+void Reset(Stream& client) {
   const linger now = {1, 0};
   (void)::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-  client.reset();
+  client = {};
 }
 
 }  // namespace
 
-Tunnel::Tunnel(EgressContext& context, std::uint64_t connection, base::UniqueFd client, NetworkRequest request,
+Tunnel::Tunnel(EgressContext& context, std::uint64_t connection, Stream client, NetworkRequest request,
                std::string held, TunnelReplies replies, std::function<void(std::optional<HttpHandover>)> done)
     : context_(context),
       client_(std::move(client)),
@@ -69,9 +69,8 @@ void Tunnel::HasReached(Reached reached) {
   upstream_ = std::move(reached.upstream);
   event_.peer = upstream_.endpoint.ToString();
   if (!Accept()) return Finish(NetworkOutcome::kBroken, "the program has gone");
-  watch_.reset();
   relay_ = std::make_unique<Relay>(
-      context_.loop, context_.settings, context_.buffers, Relay::Sockets{std::move(client_), std::move(upstream_.fd)},
+      context_.loop, context_.settings, context_.buffers, Relay::Sockets{std::move(client_), std::move(upstream_.stream)},
       std::move(held_), [this](std::string_view so_far, bool complete) { return Inspect(so_far, complete); },
       [this](Relay::End end) { RelayEnded(end); });
   reach_.reset();
@@ -87,9 +86,8 @@ bool Tunnel::Accept() {
 void Tunnel::AwaitProtocol() {
   if (!Accept()) return Finish(NetworkOutcome::kBroken, "the program has gone");
   deadline_.Start(context_.settings.handshake);
-  watch_ = std::make_unique<SocketWatch>(context_.loop, client_.get(), [this](int) { ReadProtocol(); });
-  if (!watch_->ok()) return Finish(NetworkOutcome::kBroken, "the system has no room for another connection");
-  watch_->Watch(SocketWatch::kReadable);
+  client_.OnReady([this](int) { ReadProtocol(); });
+  client_.Watch(SocketWatch::kReadable);
   if (!held_.empty()) ReadProtocol();
 }
 
@@ -103,7 +101,6 @@ void Tunnel::ReadProtocol() {
       return;
     case Relay::Inspected::kStop:
       if (objection_.has_value()) return Refuse(objection_->first, std::move(objection_->second));
-      watch_.reset();
       return HandOver({std::move(client_), {}, std::move(held_)});
     case Relay::Inspected::kPass:
       break;
@@ -111,7 +108,7 @@ void Tunnel::ReadProtocol() {
   if (event_.request.protocol != Protocol::kTls) {
     return Refuse(NetworkOutcome::kDenied, "the network policy allows only what can be looked into on this host");
   }
-  watch_->Watch(SocketWatch::kNothing);
+  client_.Watch(SocketWatch::kNothing);
   Start();
 }
 

@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 
-#include "base/unique_fd.h"
 #include "leash/network_event.h"
 #include "net/egress_context.h"
 #include "net/reach.h"
 #include "net/relay.h"
+#include "net/stream.h"
 
 namespace leash::net {
 
@@ -22,7 +22,7 @@ struct TunnelReplies {
 
 // A tunnel in which HTTP is spoken: it goes on as an exchange of requests, each asked about by itself.
 struct HttpHandover {
-  base::UniqueFd client;
+  Stream client;
   Upstream upstream;  // empty when what is spoken was to decide, and so nothing was connected yet
   std::string held;   // what the client has said so far
 };
@@ -31,7 +31,7 @@ class Tunnel {
  public:
   // `request` has its host normalised. `held` is what the client has said already. `done` is called once, never before
   // Start() returns unless the constructor's caller says otherwise; it may destroy this object.
-  Tunnel(EgressContext& context, std::uint64_t connection, base::UniqueFd client, NetworkRequest request,
+  Tunnel(EgressContext& context, std::uint64_t connection, Stream client, NetworkRequest request,
          std::string held, TunnelReplies replies, std::function<void(std::optional<HttpHandover>)> done);
   // What is under way ends as kBroken.
   ~Tunnel();
@@ -55,7 +55,7 @@ class Tunnel {
   void Tell(NetworkOutcome outcome, std::string detail);
 
   EgressContext& context_;
-  base::UniqueFd client_;
+  Stream client_;
   std::string held_;
   const TunnelReplies replies_;
   const std::function<void(std::optional<HttpHandover>)> done_;
@@ -67,7 +67,6 @@ class Tunnel {
   Upstream upstream_;
   std::unique_ptr<Reach> reach_;
   std::unique_ptr<Relay> relay_;
-  std::unique_ptr<SocketWatch> watch_;
   Timer deadline_;
   Presence presence_;
 };
