@@ -60,13 +60,14 @@ class Connection {
     const int on = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0) return false;
-    if (options.proxy.empty()) return true;
+    if (options.proxy.empty() || options.load == Load::kForwarded) return true;
     const std::string connect = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n\r\n", options.server);
     return Write(connect) && ReadHead().find(" 200 ") != std::string::npos;
   }
   // One request and its answer; the bytes of its body, or -1.
   long long Ask(const ClientOptions& options, std::string_view path) {
-    if (!Write(fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", path, options.server))) return -1;
+    const std::string origin = options.load == Load::kForwarded ? "http://" + options.server : "";
+    if (!Write(fmt::format("GET {}{} HTTP/1.1\r\nHost: {}\r\n\r\n", origin, path, options.server))) return -1;
     const std::string head = ReadHead();
     const std::size_t at = head.find("Content-Length: ");
     if (at == std::string::npos) return -1;
@@ -134,6 +135,8 @@ struct Work {
   }
 };
 
+constexpr std::string_view kLoadNames[] = {"connections", "requests", "forwarded", "bulk"};
+
 double Percentile(std::vector<double>& times, double part) {
   if (times.empty()) return 0;
   const auto at = static_cast<std::ptrdiff_t>(static_cast<double>(times.size() - 1) * part);
@@ -142,6 +145,15 @@ double Percentile(std::vector<double>& times, double part) {
 }
 
 }  // namespace
+
+std::string_view LoadName(Load load) { return kLoadNames[static_cast<std::size_t>(load)]; }
+
+std::optional<Load> LoadNamed(std::string_view name) {
+  for (std::size_t i = 0; i < std::size(kLoadNames); ++i) {
+    if (kLoadNames[i] == name) return static_cast<Load>(i);
+  }
+  return std::nullopt;
+}
 
 double CpuSeconds(const rusage& usage) {
   const auto seconds = [](const timeval& time) {

@@ -4,15 +4,21 @@
 #include <sys/resource.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace leash::bench {
 
 enum class Load {
   kConnections,  // each: connect, CONNECT if there is a proxy, one request, close
-  kRequests,     // one connection a thread, many requests
+  kRequests,     // one connection a thread (CONNECT if there is a proxy), many requests
+  kForwarded,    // the same, each asked of the proxy itself by its absolute target
   kBulk,         // one connection a thread, one long answer
 };
+
+std::string_view LoadName(Load load);
+std::optional<Load> LoadNamed(std::string_view name);
 
 struct ClientOptions {
   Load load = Load::kConnections;

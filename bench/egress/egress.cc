@@ -71,8 +71,7 @@ Ran RunApart(const std::string& self, const std::vector<std::string>& before, co
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) Die("no pipe");
   std::vector<std::string> words = before;
-  const char* kind = options.load == Load::kConnections ? "conn" : options.load == Load::kRequests ? "keep" : "bulk";
-  words.insert(words.end(), {self, "--client", kind, options.proxy.empty() ? "-" : options.proxy, options.server,
+  words.insert(words.end(), {self, "--client", std::string(LoadName(options.load)), options.proxy.empty() ? "-" : options.proxy, options.server,
                              std::to_string(options.threads), std::to_string(options.count)});
   const pid_t pid = Spawn(words, ends[1]);
   ::close(ends[1]);
@@ -171,6 +170,7 @@ struct Kind {
 constexpr Kind kKinds[] = {{"connections, 1 at a time", Load::kConnections, 1, 3000},
                            {"connections, 16 at a time", Load::kConnections, 16, 12000},
                            {"requests kept alive, 16", Load::kRequests, 16, 60000},
+                           {"requests kept alive, asked of the proxy, 16", Load::kForwarded, 16, 60000},
                            {"bulk, MiB", Load::kBulk, 1, 2048}};
 
 double Median(std::vector<double> values) {
@@ -206,6 +206,7 @@ class Table {
 void Round(const std::string& self, const std::string& leash, const Origin& origin, const std::string& directory,
            Table& table) {
   for (const Kind& kind : kKinds) {
+    if (kind.load == Load::kForwarded) continue;
     const ClientOptions direct{kind.load, "", fmt::format("127.0.0.1:{}", origin.port), kind.threads, kind.count};
     table.Add(kind.name, "direct", RowOf(RunApart(self, {}, direct).client, 0));
   }
@@ -238,6 +239,7 @@ void Round(const std::string& self, const std::string& leash, const Origin& orig
                                              "--executable",
                                              self};
     for (const Kind& kind : kKinds) {
+      if (transparent && kind.load == Load::kForwarded) continue;
       const Ran ran = RunApart(self, before,
                                {kind.load, transparent ? "" : "127.0.0.1:3128",
                                 fmt::format("origin.bench:{}", origin.port), kind.threads, kind.count});
@@ -254,7 +256,7 @@ int Main(int argc, char** argv) {
   const std::string self = resolved;
   std::free(resolved);
   if (words.size() == 6 && words[0] == "--client") {
-    const Load load = words[1] == "conn" ? Load::kConnections : words[1] == "keep" ? Load::kRequests : Load::kBulk;
+    const Load load = LoadNamed(words[1]).value();
     std::puts(ToJson(RunClient({load, words[2] == "-" ? "" : words[2], words[3], std::atoi(words[4].c_str()),
                                 std::atoi(words[5].c_str())}))
                   .c_str());
