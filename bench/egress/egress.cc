@@ -71,8 +71,9 @@ Ran RunApart(const std::string& self, const std::vector<std::string>& before, co
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) Die("no pipe");
   std::vector<std::string> words = before;
-  words.insert(words.end(), {self, "--client", std::string(LoadName(options.load)), options.proxy.empty() ? "-" : options.proxy, options.server,
-                             std::to_string(options.threads), std::to_string(options.count)});
+  words.insert(words.end(),
+               {self, "--client", std::string(LoadName(options.load)), options.proxy.empty() ? "-" : options.proxy,
+                options.server, std::to_string(options.threads), std::to_string(options.count)});
   const pid_t pid = Spawn(words, ends[1]);
   ::close(ends[1]);
   if (pid < 0) Die("cannot start " + words[0]);

@@ -49,7 +49,7 @@ EgressConnection::~EgressConnection() {
 
 void EgressConnection::Start() {
   if (!client_) return Finish();
-  SetUpStream(client_.get());
+  if (context_.identify) context_.identify(client_.get(), asker_);
   sockaddr_storage meant;
   if (context_.original_destination != nullptr && context_.original_destination(client_.get(), meant)) {
     const auto destination = Endpoint::FromSockaddr(reinterpret_cast<const sockaddr&>(meant));
@@ -63,7 +63,7 @@ void EgressConnection::StartTransparent(const Endpoint& destination) {
     dns_ = std::make_unique<DnsStream>(context_, names_, number_, std::move(client_), [this] { Finish(); });
     return dns_->Start();
   }
-  NetworkRequest request;
+  NetworkRequest request = asker_;
   request.host = destination.address.ToString();
   request.port = destination.port;
   request.arrival = Arrival::kTransparent;
@@ -147,7 +147,7 @@ void EgressConnection::ReadSocks() {
       break;
   }
   deadline_.reset();
-  NetworkRequest request;
+  NetworkRequest request = asker_;
   request.port = socks_->request().port;
   request.arrival = Arrival::kSocks;
   auto host = NormalizeHost(socks_->request().host);
@@ -167,21 +167,21 @@ void EgressConnection::ReadSocks() {
 }
 
 void EgressConnection::ServeHttp(HttpHandover from, std::optional<HttpOrigin> origin) {
-  http_ = std::make_unique<HttpSession>(
-      context_, number_, std::move(from), std::move(origin), [this](std::optional<HttpSession::ToTunnel> tunnel) {
-        if (!tunnel.has_value()) return Finish();
-        NetworkRequest request;
-        request.host = std::move(tunnel->host);
-        request.port = tunnel->port;
-        request.arrival = Arrival::kConnect;
-        OpenTunnel(std::move(tunnel->client), std::move(request), std::move(tunnel->held),
-                   {"HTTP/1.1 200 Connection established\r\n\r\n", &HttpSession::Refusal});
-      });
+  http_ = std::make_unique<HttpSession>(context_, number_, asker_, std::move(from), std::move(origin),
+                                        [this](std::optional<HttpSession::ToTunnel> tunnel) {
+                                          if (!tunnel.has_value()) return Finish();
+                                          NetworkRequest request = asker_;
+                                          request.host = std::move(tunnel->host);
+                                          request.port = tunnel->port;
+                                          request.arrival = Arrival::kConnect;
+                                          OpenTunnel(
+                                              std::move(tunnel->client), std::move(request), std::move(tunnel->held),
+                                              {"HTTP/1.1 200 Connection established\r\n\r\n", &HttpSession::Refusal});
+                                        });
   http_->Start();
 }
 
-void EgressConnection::OpenTunnel(Stream client, NetworkRequest request, std::string held,
-                                  TunnelReplies replies) {
+void EgressConnection::OpenTunnel(Stream client, NetworkRequest request, std::string held, TunnelReplies replies) {
   HttpOrigin origin{request.host, request.port, request.arrival};
   tunnel_ = std::make_unique<Tunnel>(context_, number_, std::move(client), std::move(request), std::move(held),
                                      std::move(replies),

@@ -40,6 +40,7 @@ class EgressConnection {
   const std::uint64_t number_;
   Stream client_;
   const std::function<void()> done_;
+  NetworkRequest asker_;  // what every request of it has: which program it comes from
   // Transparent: where it was to go, and whether that is an address that was given out for a name.
   std::optional<NetworkRequest> meant_;
   std::optional<IpAddress> leased_;

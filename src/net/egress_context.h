@@ -32,6 +32,8 @@ struct EgressContext {
   NetworkEventCallback told;  // may be empty
   // Where an accepted connection was to go; false: to the listener itself.
   bool (*original_destination)(int connection, sockaddr_storage& destination) = nullptr;
+  // Fills in which program an accepted connection comes from. Empty: not wanted, or not known.
+  std::function<void(int connection, NetworkRequest& request)> identify;
   // What a client of the listener itself must show; none where nobody but the sandbox reaches it.
   std::optional<SocksCredential> credential;
   RelayBuffers buffers;

@@ -36,6 +36,7 @@ class EgressProxy::Service {
     context_.addresses = std::move(options.addresses);
     context_.told = std::move(options.told);
     context_.original_destination = options.original_destination;
+    context_.identify = std::move(options.identify);
     context_.credential = std::move(options.credential);
   }
 
@@ -45,6 +46,7 @@ class EgressProxy::Service {
                                                           std::move(options.name_servers)}));
     for (base::UniqueFd& socket : options.listeners) {
       const int fd = socket.get();
+      SetUpStream(fd);  // what is accepted has its options
       listeners_.push_back(
           {std::move(socket), std::make_unique<SocketWatch>(context_.loop, fd, [this, fd](int) { AcceptFrom(fd); })});
       if (!listeners_.back().watch->ok()) return base::Error(ErrorCode::kIo, "cannot watch the egress proxy's sockets");

@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ struct EgressOptions {
   // UDP, for DNS. They give the address that was asked as ancillary data.
   std::vector<base::UniqueFd> resolvers;
   bool (*original_destination)(int connection, sockaddr_storage& destination) = nullptr;  // null: never known
+  // Fills in `pid` and `executable` for an accepted connection. Takes its time on the loop's thread. Null: they stay
+  // unknown, as they do for names that are asked for.
+  std::function<void(int connection, NetworkRequest& request)> identify;
   SpliceFunction splice = nullptr;
   // Asked of clients of the listener itself, where others than the sandbox can reach it.
   std::optional<SocksCredential> credential;

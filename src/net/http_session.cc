@@ -57,10 +57,11 @@ bool IsIdempotent(const std::string& method) {
 
 }  // namespace
 
-HttpSession::HttpSession(EgressContext& context, std::uint64_t connection, HttpHandover from,
+HttpSession::HttpSession(EgressContext& context, std::uint64_t connection, NetworkRequest asker, HttpHandover from,
                          std::optional<HttpOrigin> origin, std::function<void(std::optional<ToTunnel>)> done)
     : context_(context),
       connection_(connection),
+      asker_(std::move(asker)),
       origin_(std::move(origin)),
       done_(std::move(done)),
       deadline_(context.loop,
@@ -239,6 +240,7 @@ void HttpSession::BeginEvent() {
   event_ = {};
   event_.time = absl::Now();
   event_.connection = connection_;
+  event_.request = asker_;
   event_.request.protocol = Protocol::kHttp;
   event_.request.arrival = Arrival::kHttp;
   if (origin_.has_value()) {

@@ -32,9 +32,10 @@ class HttpSession {
     std::string host;  // normalised
     std::uint16_t port = 0;
   };
-  // `done` is called once, perhaps before Start() returns; it may destroy this object.
-  HttpSession(EgressContext& context, std::uint64_t connection, HttpHandover from, std::optional<HttpOrigin> origin,
-              std::function<void(std::optional<ToTunnel>)> done);
+  // `asker` says of all its requests which program they come from. `done` is called once, perhaps before Start()
+  // returns; it may destroy this object.
+  HttpSession(EgressContext& context, std::uint64_t connection, NetworkRequest asker, HttpHandover from,
+              std::optional<HttpOrigin> origin, std::function<void(std::optional<ToTunnel>)> done);
   ~HttpSession();
   HttpSession(const HttpSession&) = delete;
   HttpSession& operator=(const HttpSession&) = delete;
@@ -75,6 +76,7 @@ class HttpSession {
 
   EgressContext& context_;
   const std::uint64_t connection_;
+  const NetworkRequest asker_;
   const std::optional<HttpOrigin> origin_;
   const std::function<void(std::optional<ToTunnel>)> done_;
 

@@ -53,12 +53,10 @@ Relay::Relay(uv_loop_s* loop, const EgressSettings& settings, RelayBuffers& buff
       done_(std::move(done)),
       idle_(loop, [this] { Finish(End::kIdle); }),
       soon_(loop, [this] { Ready(true, true); }) {
-  sockets_.client.OnReady([this](int events) {
-    Ready((events & SocketWatch::kReadable) != 0, (events & SocketWatch::kWritable) != 0);
-  });
-  sockets_.upstream.OnReady([this](int events) {
-    Ready((events & SocketWatch::kWritable) != 0, (events & SocketWatch::kReadable) != 0);
-  });
+  sockets_.client.OnReady(
+      [this](int events) { Ready((events & SocketWatch::kReadable) != 0, (events & SocketWatch::kWritable) != 0); });
+  sockets_.upstream.OnReady(
+      [this](int events) { Ready((events & SocketWatch::kWritable) != 0, (events & SocketWatch::kReadable) != 0); });
   up_.from = down_.to = sockets_.client.get();
   down_.from = up_.to = sockets_.upstream.get();
   if (!inspect_) up_.pending = std::move(held_);

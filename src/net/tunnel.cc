@@ -70,8 +70,9 @@ void Tunnel::HasReached(Reached reached) {
   event_.peer = upstream_.endpoint.ToString();
   if (!Accept()) return Finish(NetworkOutcome::kBroken, "the program has gone");
   relay_ = std::make_unique<Relay>(
-      context_.loop, context_.settings, context_.buffers, Relay::Sockets{std::move(client_), std::move(upstream_.stream)},
-      std::move(held_), [this](std::string_view so_far, bool complete) { return Inspect(so_far, complete); },
+      context_.loop, context_.settings, context_.buffers,
+      Relay::Sockets{std::move(client_), std::move(upstream_.stream)}, std::move(held_),
+      [this](std::string_view so_far, bool complete) { return Inspect(so_far, complete); },
       [this](Relay::End end) { RelayEnded(end); });
   reach_.reset();
 }

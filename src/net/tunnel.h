@@ -31,8 +31,8 @@ class Tunnel {
  public:
   // `request` has its host normalised. `held` is what the client has said already. `done` is called once, never before
   // Start() returns unless the constructor's caller says otherwise; it may destroy this object.
-  Tunnel(EgressContext& context, std::uint64_t connection, Stream client, NetworkRequest request,
-         std::string held, TunnelReplies replies, std::function<void(std::optional<HttpHandover>)> done);
+  Tunnel(EgressContext& context, std::uint64_t connection, Stream client, NetworkRequest request, std::string held,
+         TunnelReplies replies, std::function<void(std::optional<HttpHandover>)> done);
   // What is under way ends as kBroken.
   ~Tunnel();
   Tunnel(const Tunnel&) = delete;
