@@ -67,6 +67,9 @@ struct SandboxConfig {
   std::vector<std::string> name_servers;
   // Called for each decision of the network policy. May be empty.
   NetworkEventCallback on_network_event;
+  // Fill in NetworkRequest::pid and ::executable, as far as they can be known, for the policy and for events. Costs
+  // some ten microseconds a connection, more where many processes run, on the egress proxy's thread.
+  bool identify_programs = false;
   // Watch what is refused: see Sandbox::Violations. Changes nothing about what is. Off by default, since it costs.
   bool report_violations = false;
 
@@ -121,6 +124,7 @@ class SandboxConfigBuilder {
   SandboxConfigBuilder& OnNetworkEvent(NetworkEventCallback callback) {
     return config_.on_network_event = std::move(callback), *this;
   }
+  SandboxConfigBuilder& IdentifyPrograms(bool on = true) { return config_.identify_programs = on, *this; }
   SandboxConfigBuilder& ReportViolations(bool on = true) { return config_.report_violations = on, *this; }
   SandboxConfigBuilder& Weaken(unsafe::AcceptDegradedKernel) { return config_.accept_degraded_kernel = true, *this; }
   SandboxConfigBuilder& Weaken(unsafe::BestEffortLimits) { return config_.best_effort_limits = true, *this; }

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -98,6 +99,9 @@ struct EgressIntake {
   // Where an accepted connection was to go. False: to the listener itself, by a program that speaks to a proxy; or it
   // cannot be told any more. Safe from any thread.
   bool (*original_destination)(int connection, sockaddr_storage& destination) = nullptr;
+  // Fills in who made an accepted connection, as far as it can be known; empty unless the plan wants it. Not safe from
+  // several threads at once.
+  std::function<void(int connection, NetworkRequest& request)> identify;
   // Moves up to `most` bytes between a socket and a pipe without copying them, nor waiting: as read(2) and write(2) do,
   // with their errors. Null where the system has no such call. Safe from any thread.
   ssize_t (*splice)(int from, int to, std::size_t most) = nullptr;

@@ -46,6 +46,7 @@ struct Plan {
   // last component; they need not exist.
   std::vector<std::string> guarded;
   bool network_denied = true;
+  bool identify_programs = false;  // that connect
   // The command stays in the caller's session and keeps its controlling terminal.
   bool keep_terminal = false;
   // Programs may make sandboxes of their own: see SecurityConfig::allow_nested.

@@ -27,6 +27,7 @@ class Planner {
     plan_.isolation = config_.isolation;
     plan_.namespaces = config_.namespaces;
     plan_.network_denied = network_denied;
+    plan_.identify_programs = config_.identify_programs;
     plan_.keep_terminal = config_.security.allow_tty_write;
     plan_.scratch_dir = host_.scratch_dir;
     plan_.accept_degraded_kernel = config_.accept_degraded_kernel;

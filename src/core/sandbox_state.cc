@@ -137,6 +137,7 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
     options.listeners = std::move(intake.listeners);
     options.resolvers = std::move(intake.resolvers);
     options.original_destination = intake.original_destination;
+    options.identify = std::move(intake.identify);
     options.splice = intake.splice;
     options.policy = std::move(policy);
     options.policy_sees_addresses = policy_sees_addresses;

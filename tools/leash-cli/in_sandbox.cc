@@ -79,6 +79,7 @@ absl::StatusOr<std::shared_ptr<AuditLog>> ListenToNetwork(const Settings& settin
     LEASH_ASSIGN_OR_RETURN(log, AuditLog::Open(*settings.audit_log));
     base::Log(base::LogLevel::kInfo, "the audit log knows this sandbox as {}", name);
     write = log->ForSandbox(name);
+    config.identify_programs = true;
   }
   config.on_network_event = [write, summary](const NetworkEvent& event) {
     if (write) write(event);

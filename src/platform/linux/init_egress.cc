@@ -125,7 +125,8 @@ long OpenIntake(const EgressOrder& order, EgressResult& result) {
   };
   if (!listen(AF_INET) || (order.ipv6 && !listen(AF_INET6))) return last;
   result.listeners = result.count;
-  if (keep(Resolver(AF_INET)) && order.ipv6) keep(Resolver(AF_INET6));
+  if (!keep(Resolver(AF_INET)) || (order.ipv6 && !keep(Resolver(AF_INET6)))) return last;
+  if (order.diagnostics) keep(Sys(SYS_socket, AF_NETLINK, SOCK_RAW | kFlags, NETLINK_SOCK_DIAG));
   return last;
 }
 

@@ -9,7 +9,7 @@ struct EgressResult {
   wire::SetUpStage stage = wire::SetUpStage::kNone;  // where it failed
   long error = 0;                                    // a negative errno
   long redirection_error = 0;                        // the same, when there are listeners on the spare ports instead
-  int fds[wire::kMostAnswerDescriptors] = {};        // the listeners, then the resolvers
+  int fds[wire::kMostAnswerDescriptors] = {};        // the listeners, the resolvers, the diagnostics
   int count = 0;
   int listeners = 0;
 };

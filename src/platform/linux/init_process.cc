@@ -134,6 +134,7 @@ absl::StatusOr<std::unique_ptr<InitProcess>> InitProcess::Start() {
     return base::Error(ErrorCode::kNotEnforced,
                        fmt::format("this machine refuses namespaces ({})", std::string(child.status().message())));
   }
+  init->pid_ = child->pid;
   init->pidfd_ = std::move(child->pidfd);
   // A new process often waits behind its parent, on the same processor, until that sleeps. Let run, it soon executes
   // its program, and the kernel looks for a free processor then: it works while the caller plans.

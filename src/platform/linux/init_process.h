@@ -47,8 +47,8 @@ class ArenaBuilder {
 // What came from the init process.
 struct Received {
   wire::Answer answer = {};
-  // kReady: an egress order's listeners, then as many resolvers. kStarted: a pidfd, and a terminal's master if one was
-  // asked for.
+  // kReady: an egress order's listeners, its resolvers, its socket of diagnostics. kStarted: a pidfd, and a terminal's
+  // master if one was asked for.
   std::array<base::UniqueFd, wire::kMostAnswerDescriptors> fds = {};
 };
 
@@ -62,6 +62,8 @@ class InitProcess {
 
   // Ends the sandbox and everything in it.
   ~InitProcess();
+
+  pid_t pid() const { return pid_; }
 
   // One request. `descriptors` are borrowed. Safe from any thread.
   absl::Status Send(wire::RequestKind kind, std::uint64_t command, std::span<const char> arena,
@@ -85,6 +87,7 @@ class InitProcess {
   explicit InitProcess(base::UniqueFd control) : control_(std::move(control)) {}
 
   Launch launch_;
+  pid_t pid_ = 0;
   base::UniqueFd pidfd_;  // until it has been waited for
   const base::UniqueFd control_;
 };

@@ -101,6 +101,7 @@ struct EgressOrder {
   std::uint16_t port;  // of the listeners
   bool wanted;
   bool ipv6;
+  bool diagnostics;  // a socket of NETLINK_SOCK_DIAG as well
 };
 
 struct SetUpOrder {

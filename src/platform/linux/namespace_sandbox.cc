@@ -26,6 +26,7 @@
 #include "platform/linux/membership.h"
 #include "platform/linux/mount_plan.h"
 #include "platform/linux/seccomp_filter.h"
+#include "platform/linux/socket_owner.h"
 #include "platform/linux/supervisor.h"
 #include "platform/linux/supervisor_support.h"
 #include "platform/linux/terminal.h"
@@ -215,6 +216,7 @@ wire::EgressOrder FillEgress(const core::Plan& plan, ArenaBuilder& arena) {
   if (!order.wanted) return order;
   order.port = core::kEgressPort;
   order.ipv6 = HasIpv6();
+  order.diagnostics = plan.identify_programs;
   for (const std::uint16_t port : kSparePorts) order.spare_ports[order.spare_port_count++] = port;
   std::vector<wire::NetlinkStep> steps;
   for (const NetlinkExchange& exchange : EgressNetwork(order.ipv6)) {
@@ -227,11 +229,18 @@ wire::EgressOrder FillEgress(const core::Plan& plan, ArenaBuilder& arena) {
   return order;
 }
 
-core::EgressIntake IntakeOf(const core::Plan& plan, Received& ready) {
+core::EgressIntake IntakeOf(const core::Plan& plan, pid_t init, Received& ready) {
   core::EgressIntake intake;
   if (plan.network_denied) return intake;
   for (std::size_t i = 0; i < ready.fds.size() && ready.fds[i]; ++i) {
     (i < ready.answer.listeners ? intake.listeners : intake.resolvers).push_back(std::move(ready.fds[i]));
+  }
+  if (plan.identify_programs) {
+    auto owner = std::make_shared<SocketOwner>(std::move(intake.resolvers.back()), init);
+    intake.resolvers.pop_back();
+    intake.identify = [owner = std::move(owner)](int connection, NetworkRequest& request) {
+      owner->Identify(connection, request);
+    };
   }
   if (ready.answer.error != 0) {
     intake.why_not_all = fmt::format(
@@ -357,9 +366,10 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(c
   LEASH_RETURN_IF_ERROR(init->Send(RequestKind::kSetUp, 0, arena.bytes(), descriptors));
   LEASH_ASSIGN_OR_RETURN(Received ready, init->ReceiveAnswer());
   if (ready.answer.kind != AnswerKind::kReady) return SetUpError(ready.answer, mounts, refused);
+  const pid_t pid = init->pid();
   return std::make_unique<NamespaceSandbox>(plan.start_dir, id, std::move(limits), std::move(report.audit),
                                             std::move(observer), std::move(init), std::move(mounts.unguarded),
-                                            IntakeOf(plan, ready));
+                                            IntakeOf(plan, pid, ready));
 }
 
 }  // namespace leash::platform
