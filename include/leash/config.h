@@ -65,6 +65,14 @@ struct SandboxConfig {
   // Who is asked for the addresses of allowed hosts: "192.0.2.53", "[2001:db8::53]:5353". Empty: those of the machine's
   // configuration. /etc/hosts is read all the same.
   std::vector<std::string> name_servers;
+  // The proxy through which leash itself reaches the world: a URL ("http://user:password@proxy.example:3128",
+  // "socks5h://..."), "none", or "environment": what https_proxy, http_proxy, all_proxy and no_proxy, and the same in
+  // upper case, say in this process when the sandbox is made. no_proxy holds for a URL too. Read only where the network
+  // policy does not deny everything; ErrorCode::kInvalidArgument then for what is malformed. docs/network.md.
+  std::string upstream_proxy = "environment";
+  // Such a proxy is asked for names that this machine cannot resolve. With this it is not: each name must resolve here
+  // to addresses that may be connected to. What the proxy resolves it to is its own affair in either case.
+  bool resolve_locally = false;
   // Called for each decision of the network policy. May be empty.
   NetworkEventCallback on_network_event;
   // Fill in NetworkRequest::pid and ::executable, as far as they can be known, for the policy and for events. Costs
@@ -121,6 +129,8 @@ class SandboxConfigBuilder {
   SandboxConfigBuilder& NameServer(std::string server) {
     return config_.name_servers.push_back(std::move(server)), *this;
   }
+  SandboxConfigBuilder& UpstreamProxy(std::string proxy) { return config_.upstream_proxy = std::move(proxy), *this; }
+  SandboxConfigBuilder& ResolveLocally(bool on = true) { return config_.resolve_locally = on, *this; }
   SandboxConfigBuilder& OnNetworkEvent(NetworkEventCallback callback) {
     return config_.on_network_event = std::move(callback), *this;
   }

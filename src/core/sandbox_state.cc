@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "base/environment.h"
 #include "base/file_system.h"
 #include "base/path.h"
 #include "base/status.h"
@@ -111,6 +112,11 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
   const bool denies_all = policy == nullptr;
   net::AddressRules addresses;
   for (const std::string& cidr : config.allow_addresses) LEASH_RETURN_IF_ERROR(addresses.Add(cidr));
+  net::UpstreamProxies upstream;
+  if (!denies_all) {
+    LEASH_ASSIGN_OR_RETURN(upstream, net::ReadUpstreamProxies(config.upstream_proxy, base::Environment::OfProcess()));
+    upstream.names_resolve_here = config.resolve_locally;
+  }
   Backend& backend = HostBackend();
   std::unique_ptr<Groundwork> groundwork = backend.Begin(config.namespaces);
   LEASH_ASSIGN_OR_RETURN(WorkingDir scratch, WorkingDir::Create());
@@ -144,6 +150,7 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
     options.addresses = std::move(addresses);
     options.told = config.on_network_event;
     options.name_servers = config.name_servers;
+    options.upstream = std::move(upstream);
     LEASH_ASSIGN_OR_RETURN(egress, net::EgressProxy::Start(std::move(options)));
   }
   std::unique_ptr<Guard> guard;

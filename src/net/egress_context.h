@@ -17,6 +17,7 @@
 #include "net/relay.h"
 #include "net/resolver.h"
 #include "net/socks.h"
+#include "net/upstream_proxy.h"
 
 struct uv_loop_s;
 
@@ -38,6 +39,7 @@ struct EgressContext {
   std::optional<SocksCredential> credential;
   RelayBuffers buffers;
   std::unique_ptr<Resolver> resolver;
+  UpstreamProxies upstream;
   LeasePool leases;
   std::uint64_t connections = 0;
 

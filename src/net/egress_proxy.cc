@@ -38,6 +38,7 @@ class EgressProxy::Service {
     context_.original_destination = options.original_destination;
     context_.identify = std::move(options.identify);
     context_.credential = std::move(options.credential);
+    context_.upstream = std::move(options.upstream);
   }
 
   absl::Status Start(EgressOptions& options) {

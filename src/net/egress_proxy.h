@@ -18,6 +18,7 @@
 #include "net/egress_settings.h"
 #include "net/relay.h"
 #include "net/socks.h"
+#include "net/upstream_proxy.h"
 
 namespace leash::net {
 
@@ -41,6 +42,7 @@ struct EgressOptions {
   NetworkEventCallback told;
   EgressSettings settings;
   std::vector<std::string> name_servers;  // in place of the host's: "127.0.0.1:5353"
+  UpstreamProxies upstream;
 };
 
 // Runs on the loop's thread (base/event_loop.h). Safe to use from any thread.

@@ -17,6 +17,11 @@ struct EgressSettings {
   absl::Duration connect = absl::Seconds(20);
   // Between attempts on further addresses (RFC 8305, section 5).
   absl::Duration next_attempt = absl::Milliseconds(250);
+  // From a connection to an upstream proxy to its answer: it resolves and connects in this time.
+  absl::Duration proxy_answer = absl::Seconds(60);
+  // How long a name is looked up here that an upstream proxy will look up as well. Company networks may know no names
+  // of the world, and some let such questions go unanswered.
+  absl::Duration proxied_name = absl::Seconds(2);
   // Without a byte either way. Event streams and shells are idle for long; what is dead is found by TCP's keep-alives.
   absl::Duration idle_tunnel = absl::Hours(2);
   // Between two requests on a connection that is kept alive.

@@ -291,7 +291,7 @@ void HttpSession::Ruled(const Ruling& ruling) {
     return Reject(403, NetworkOutcome::kDenied, "not allowed by the network policy");
   }
   if (upstream_.stream && !upstream_.ended && upstream_.Unread().empty() && upstream_host_ == event_.request.host &&
-      upstream_port_ == event_.request.port) {
+      upstream_port_ == event_.request.port && (proxy_ == nullptr || request_.upgrade.empty())) {
     SendRequest();
     return Continue();
   }
@@ -301,8 +301,9 @@ void HttpSession::Ruled(const Ruling& ruling) {
 
 void HttpSession::Connect() {
   upstream_ = {};
-  reach_ = std::make_unique<Reach>(context_, event_.request, ruling_,
-                                   [this](Reached reached) { HasReached(std::move(reached)); });
+  reach_ = std::make_unique<Reach>(
+      context_, event_.request, ruling_, [this](Reached reached) { HasReached(std::move(reached)); },
+      request_.upgrade.empty() ? ReachFor::kRequest : ReachFor::kTunnel);
   reach_->Start();
 }
 
@@ -314,6 +315,7 @@ void HttpSession::HasReached(Reached reached) {
   OpenUpstream(std::move(reached.upstream));
   upstream_host_ = event_.request.host;
   upstream_port_ = event_.request.port;
+  proxy_ = reached.absolute_form_to;
   SendRequest();
   Continue();
 }
@@ -326,6 +328,7 @@ void HttpSession::SendRequest() {
   if (origin_.has_value() && IpAddress::Parse(origin_->host).has_value()) {
     if (const auto said = FindField(request_.fields, "Host")) SetField(head.fields, "Host", *said);
   }
+  if (proxy_ != nullptr) AddressToProxy(head, *proxy_, HostField(event_.request.host, event_.request.port));
   head.keep_alive = true;
   upstream_.out += WriteRequestHead(head);
   responses_.AnswersTo(request_.method);
@@ -426,6 +429,9 @@ void HttpSession::BeginResponse() {
   if (interim) {
     if (request_.minor_version > 0) client_.out += WriteResponseHead(head);
     return;
+  }
+  if (head.status == 407 && proxy_ != nullptr) {  // leash's credential, and none of the program's business
+    return Reject(502, NetworkOutcome::kUnreachable, RefusalOf(*proxy_, head.status));
   }
   response_begun_ = true;
   event_.status = head.status;

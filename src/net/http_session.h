@@ -86,7 +86,8 @@ class HttpSession {
   std::string upstream_host_;  // what upstream_ is a connection to
   std::uint16_t upstream_port_ = 0;
   std::string peer_;
-  bool reused_ = false;  // upstream_ has served a request before
+  const UpstreamProxy* proxy_ = nullptr;  // upstream_ is a connection to it, for requests in absolute form
+  bool reused_ = false;                   // upstream_ has served a request before
 
   HttpReader requests_{HttpKind::kRequest};
   HttpReader responses_{HttpKind::kResponse};

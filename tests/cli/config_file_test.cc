@@ -185,6 +185,10 @@ TEST(ConfigFile, DomainsNeedTheAllowList) {
   EXPECT_EQ(ErrorOf("\nallow-domains = [\"x.y\"]\n"), "leash.toml:2: allow-domains needs network = \"allow-list\"");
   EXPECT_EQ(ErrorOf("network = \"deny\"\nallow-domains = [\"x.y\"]\n"),
             "leash.toml:2: allow-domains needs network = \"allow-list\"");
+  EXPECT_EQ(ErrorOf("upstream-proxy = \"none\"\n"),
+            "leash.toml:1: upstream-proxy needs network = \"allow\" or \"allow-list\"");
+  EXPECT_EQ(ErrorOf("resolve-locally = true\n"),
+            "leash.toml:1: resolve-locally needs network = \"allow\" or \"allow-list\"");
 }
 
 }  // namespace

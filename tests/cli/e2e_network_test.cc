@@ -101,7 +101,9 @@ class NetworkTest : public LeashTest {
     for (const std::string& domain : domains) words.insert(words.end(), {"--allow-domain", domain});
     words.insert(words.end(), options.begin(), options.end());
     words.insert(words.end(), {"sh", "-c", script});
-    return Leash(words);
+    Start start = StartOf(std::move(words));
+    start.environment.insert(start.environment.end(), environment_.begin(), environment_.end());
+    return Run(start);
   }
   std::string Url(const char* scheme, const char* host = "server.test") const {
     return std::string(scheme) + "://" + host + ":" + world_->Port(scheme) + "/";
@@ -111,6 +113,7 @@ class NetworkTest : public LeashTest {
   }
 
   std::optional<World> world_;
+  std::vector<std::pair<std::string, std::string>> environment_;  // leash's own
 };
 INSTANTIATE_TEST_SUITE_P(Users, NetworkTest, ::testing::ValuesIn(Users()), UserName);
 
@@ -248,14 +251,62 @@ TEST_P(NetworkTest, EveryDecisionIsInTheAuditLogAndTheReport) {
   EXPECT_EQ(denied, 1);
 }
 
+// The hosts below .hidden are known to the proxy alone.
+TEST_P(NetworkTest, LeashItselfGoesThroughTheProxyOfItsEnvironment) {
+  const std::string proxy = "http://user:s3cret@127.0.0.1:" + world_->Port("proxy");
+  const std::string http = Url("http", "web.hidden");
+  const std::string asked = root().Path("world/proxied");
+  const std::vector<std::string> domains = {"web.hidden", "server.test"};
+  const std::vector<std::string> options = {"--audit-log", root().Path("audit.jsonl"), "--report"};
+  HandOver();
+  const auto inside = [&](const std::string& script) { return Inside(script, options, domains); };
+  EXPECT_THAT(inside("curl -sS " + http).out, HasSubstr("unresolved"));  // the control
+  environment_ = {{"HTTPS_PROXY", proxy}, {"http_proxy", proxy}, {"NO_PROXY", "server.test"}};
+  EXPECT_EQ(inside("curl -sS " + http).out, "from the web\n");
+  EXPECT_EQ(ReadFile(asked), "GET " + http + " HTTP/1.1\n");
+  for (const std::string& how : {std::string(), std::string(kNoProxy)}) {
+    EXPECT_EQ(inside(how + "curl -sSk " + Url("https", "web.hidden")).out, "from the web\n");
+    EXPECT_THAT(ReadFile(asked), HasSubstr("CONNECT web.hidden:" + world_->Port("https")));
+  }
+  EXPECT_EQ(inside("curl -sS " + Url("http") + "; curl -sSk " + Url("https")).out, "from the web\nfrom the web\n");
+  EXPECT_THAT(ReadFile(asked), Not(HasSubstr("server.test"))) << "exempt";
+  EXPECT_THAT(inside("curl -sS " + Url("http", "other.hidden")).out, HasSubstr("denied"));
+  EXPECT_THAT(ReadFile(asked), Not(HasSubstr("other.hidden")));
+  // Inside, nothing is seen of it.
+  EXPECT_THAT(inside("env; cat /proc/*/environ /proc/*/cmdline | tr '\\0' '\\n'").out,
+              AllOf(HasSubstr("HTTPS_PROXY=http://127.0.0.1:"), Not(HasSubstr("s3cret"))));
+  environment_ = {{"ALL_PROXY", "http://user:wr0ng@127.0.0.1:" + world_->Port("proxy")}};
+  const RunResult refused = inside("curl -sS " + http);
+  EXPECT_THAT(refused.out, HasSubstr("answered 407"));
+  EXPECT_THAT(refused.out + refused.err + ReadFile(root().Path("audit.jsonl")),
+              AllOf(Not(HasSubstr("s3cret")), Not(HasSubstr("wr0ng"))));
+}
+
+TEST_P(NetworkTest, TheUpstreamProxyCanBeNamedAndDeclined) {
+  const std::string proxy = "http://user:s3cret@127.0.0.1:" + world_->Port("proxy");
+  const std::string get = "curl -sS " + Url("http", "web.hidden");
+  EXPECT_EQ(Inside(get, {"--upstream-proxy", proxy}, {"web.hidden"}).out, "from the web\n");
+  EXPECT_THAT(Inside(get, {"--upstream-proxy", proxy, "--resolve-locally"}, {"web.hidden"}).out,
+              HasSubstr("unresolved"));
+  environment_ = {{"HTTP_PROXY", proxy}};
+  EXPECT_EQ(Inside(get, {}, {"web.hidden"}).out, "from the web\n");
+  EXPECT_THAT(Inside(get, {"--upstream-proxy", "none"}, {"web.hidden"}).out, HasSubstr("unresolved"));
+}
+
 TEST_P(NetworkTest, WhatIsMalformedIsSaidBeforeAnythingRuns) {
   const std::string touch = "touch " + Project("started");
   EXPECT_TRUE(FailsWith(Inside(touch, {}, {"a b"}), 125, "a b"));
   EXPECT_TRUE(FailsWith(Inside(touch, {}, {"*.com"}), 125, "*.com"));
   EXPECT_TRUE(FailsWith(Inside(touch, {"--allow-address", "10.0.0.1/8"}), 125, "10.0.0.1/8"));
   EXPECT_TRUE(FailsWith(Inside(touch, {"--name-server", "dns.example"}), 125, "dns.example"));
+  EXPECT_TRUE(FailsWith(Inside(touch, {"--upstream-proxy", "https://u:s3cret@proxy.test:1"}), 125, "upstream proxy: "));
+  EXPECT_TRUE(FailsWith(Leash({"run", "--upstream-proxy", "none", "true"}), 125, "--upstream-proxy needs --network"));
   EXPECT_TRUE(FailsWith(Inside(touch, {"--namespaces", "off"}), 125, "namespaces"));
   EXPECT_TRUE(FailsWith(Inside(touch, {"--audit-log", root().Path("missing/log")}), 125, "audit log"));
+  environment_ = {{"HTTPS_PROXY", "socks4://u:s3cret@proxy.test:1"}};
+  const RunResult result = Inside(touch);
+  EXPECT_TRUE(FailsWith(result, 125, "HTTPS_PROXY: "));
+  EXPECT_THAT(result.err, Not(HasSubstr("s3cret")));
 }
 
 }  // namespace

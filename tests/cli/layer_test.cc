@@ -54,6 +54,23 @@ TEST(Combine, TheLineBeatsTheFile) {
   EXPECT_TRUE(settings.config.best_effort_limits);
 }
 
+TEST(Combine, AnUpstreamProxyIsForSandboxesWithANetwork) {
+  EXPECT_EQ(Combined({}, {}).config.upstream_proxy, "environment");
+  Layer file;
+  file.network = NetworkMode::kAllow;
+  file.upstream_proxy = "http://file:1";
+  file.resolve_locally = true;
+  EXPECT_EQ(Combined(file, {}).config.upstream_proxy, "http://file:1");
+  EXPECT_TRUE(Combined(file, {}).config.resolve_locally);
+  Layer line;
+  line.upstream_proxy = "none";
+  EXPECT_EQ(Combined(file, line).config.upstream_proxy, "none");
+  EXPECT_FALSE(Combine({}, line, "/here").ok());
+  Layer deny;
+  deny.network = NetworkMode::kDeny;
+  EXPECT_EQ(Combined(file, deny).config.upstream_proxy, "environment");
+}
+
 TEST(Combine, TheFileStandsWhereTheLineIsSilent) {
   Layer file;
   file.isolation = Isolation::kPermissive;

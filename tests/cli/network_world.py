@@ -3,8 +3,10 @@
 
 Usage: network_world.py DIRECTORY    (with cert.pem, key.pem and what is to be served below www/)
 
-Every name below .test is 127.0.0.1. Ends with its standard input.
+Every name below .test is 127.0.0.1. So is every name below .hidden, which the proxy alone knows; it wants the credential
+user:s3cret, and notes what it was asked in DIRECTORY/proxied. Ends with its standard input.
 """
+import base64
 import functools
 import http.server
 import json
@@ -14,6 +16,7 @@ import socketserver
 import ssl
 import sys
 import threading
+import urllib.parse
 
 
 class Names(socketserver.BaseRequestHandler):
@@ -49,6 +52,48 @@ class Echo(socketserver.BaseRequestHandler):
             self.request.sendall(data)
 
 
+class Proxy(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_CONNECT(self):
+        if (upstream := self.reach(self.path)) is None:
+            return
+        self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self.carry(upstream)
+
+    def do_GET(self):
+        url = urllib.parse.urlsplit(self.path)
+        if (upstream := self.reach(url.netloc)) is None:
+            return
+        upstream.sendall(f"GET {url.path or '/'} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode())
+        self.carry(upstream)
+
+    def reach(self, place):
+        self.close_connection = True
+        if self.headers["Proxy-Authorization"] != "Basic " + base64.b64encode(b"user:s3cret").decode():
+            self.send_error(407)
+            return None
+        with open(self.server.log, "a") as log:
+            log.write(self.requestline + "\n")
+        return socket.create_connection(("127.0.0.1", int(place.rpartition(":")[2])))
+
+    def carry(self, upstream):
+        def copy(source, target):
+            try:
+                while data := source.recv(65536):
+                    target.sendall(data)
+                target.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+        other = threading.Thread(target=copy, args=(upstream, self.connection), daemon=True)
+        other.start()
+        copy(self.connection, upstream)
+        other.join()
+
+
 def serve(server):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_address[1]
@@ -62,10 +107,13 @@ def main():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(os.path.join(directory, "cert.pem"), os.path.join(directory, "key.pem"))
     secure.socket = context.wrap_socket(secure.socket, server_side=True)
+    proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    proxy.log = os.path.join(directory, "proxied")
     print(json.dumps({
         "dns": serve(socketserver.ThreadingUDPServer(("127.0.0.1", 0), Names)),
         "http": serve(http.server.ThreadingHTTPServer(("127.0.0.1", 0), web)),
         "https": serve(secure),
+        "proxy": serve(proxy),
         "echo": serve(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo)),
     }), flush=True)
     sys.stdin.read()

@@ -54,6 +54,8 @@ class Reader {
         Row{"allow-domains", &Reader::ReadDomains},
         Row{"allow-addresses", &Reader::ReadAddresses},
         Row{"name-servers", &Reader::ReadNameServers},
+        Row{"upstream-proxy", &Reader::ReadUpstreamProxy},
+        Row{"resolve-locally", &Reader::ReadResolveLocally},
         Row{"audit-log", &Reader::ReadAuditLog},
         Row{"security", &Reader::ReadSecurity},
         Row{"paths", &Reader::ReadPaths},
@@ -69,7 +71,9 @@ class Reader {
     }
     if (layer.network.value_or(NetworkMode::kDeny) != NetworkMode::kDeny) return absl::OkStatus();
     for (const auto& [key, used] : {std::pair{"allow-addresses", !layer.allow_addresses.empty()},
-                                    std::pair{"name-servers", !layer.name_servers.empty()}}) {
+                                    std::pair{"name-servers", !layer.name_servers.empty()},
+                                    std::pair{"upstream-proxy", layer.upstream_proxy.has_value()},
+                                    std::pair{"resolve-locally", layer.resolve_locally.has_value()}}) {
       if (used) {
         return file_.ErrorAt(file_.lines[key], fmt::format("{} needs network = \"allow\" or \"allow-list\"", key));
       }
@@ -198,6 +202,14 @@ class Reader {
   }
   absl::Status ReadNameServers(const toml::node& node, const std::string& key) {
     return ReadList(node, key, file_.layer.name_servers);
+  }
+  absl::Status ReadUpstreamProxy(const toml::node& node, const std::string& key) {
+    LEASH_ASSIGN_OR_RETURN(file_.layer.upstream_proxy, String(node, key));
+    return absl::OkStatus();
+  }
+  absl::Status ReadResolveLocally(const toml::node& node, const std::string& key) {
+    LEASH_ASSIGN_OR_RETURN(file_.layer.resolve_locally, Boolean(node, key));
+    return absl::OkStatus();
   }
 
   absl::Status ReadAuditLog(const toml::node& node, const std::string& key) {

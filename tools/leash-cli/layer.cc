@@ -57,6 +57,14 @@ ResourceLimits JoinedLimits(const ResourceLimits& file, const ResourceLimits& li
           .processes = Later(file.processes, line.processes)};
 }
 
+// A flag that means nothing without a network; empty: none.
+std::string_view FirstOfNetwork(const Layer& line) {
+  if (!line.allow_addresses.empty()) return "--allow-address";
+  if (!line.name_servers.empty()) return "--name-server";
+  if (line.upstream_proxy.has_value()) return "--upstream-proxy";
+  return line.resolve_locally.has_value() ? "--resolve-locally" : "";
+}
+
 // A domain that nothing will read is a misunderstanding, and so is an allow-list that allows nothing. A file's domains
 // are dropped without a word when the line overrides the file's network: that is what overriding means.
 absl::Status SetNetwork(const Layer& file, const Layer& line, Settings& settings) {
@@ -64,10 +72,10 @@ absl::Status SetNetwork(const Layer& file, const Layer& line, Settings& settings
   if (settings.network != NetworkMode::kDeny) {
     settings.config.allow_addresses = Joined(file.allow_addresses, line.allow_addresses);
     settings.config.name_servers = line.name_servers.empty() ? file.name_servers : line.name_servers;
-  } else if (!line.allow_addresses.empty() || !line.name_servers.empty()) {
-    return base::Error(ErrorCode::kInvalidArgument,
-                       fmt::format("{} needs --network allow or allow-list",
-                                   line.name_servers.empty() ? "--allow-address" : "--name-server"));
+    settings.config.upstream_proxy = Later(file.upstream_proxy, line.upstream_proxy).value_or("environment");
+    settings.config.resolve_locally = Later(file.resolve_locally, line.resolve_locally).value_or(false);
+  } else if (const std::string_view flag = FirstOfNetwork(line); !flag.empty()) {
+    return base::Error(ErrorCode::kInvalidArgument, fmt::format("{} needs --network allow or allow-list", flag));
   }
   if (settings.network == NetworkMode::kAllowList) {
     settings.allow_domains = Joined(file.allow_domains, line.allow_domains);

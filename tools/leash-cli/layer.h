@@ -34,6 +34,8 @@ struct Layer {
   std::vector<std::string> allow_domains;
   std::vector<std::string> allow_addresses;
   std::vector<std::string> name_servers;
+  std::optional<std::string> upstream_proxy;
+  std::optional<bool> resolve_locally;
   std::vector<std::pair<const Toggle*, bool>> security;  // a later entry beats an earlier one
   std::vector<Grant> grants;
   std::vector<std::string> denied;
@@ -60,7 +62,8 @@ struct Settings {
 
 // Preset of the tier, then `file`, then `line`: single values of `line` win, lists are joined with the file's first.
 // `current_dir` becomes the start directory, except in the strict tier and where a working directory is named.
-// Errors: domains without an allow-list, an allow-list without domains, addresses or name servers without a network.
+// Errors: domains without an allow-list, an allow-list without domains, addresses, name servers or a proxy without a
+// network.
 absl::StatusOr<Settings> Combine(const Layer& file, const Layer& line, const std::string& current_dir);
 
 }  // namespace leash::cli

@@ -74,6 +74,11 @@ constexpr std::array kOptions = {
            "a private address, or a network of them, that an allowed host may lead to; repeatable", kSandbox},
     Option{OptionId::kNameServer, "name-server", 0, "", Takes::kValue, "ADDRESS", Offer::kNothing, "", "Network",
            "asked for the addresses of allowed hosts, in place of the machine's; repeatable", kSandbox},
+    Option{OptionId::kUpstreamProxy, "upstream-proxy", 0, "", Takes::kValue, "URL", Offer::kWords, "environment none",
+           "Network", "the proxy that leash itself uses: a URL, none or environment (the default: HTTPS_PROXY, ...)",
+           kSandbox},
+    Option{OptionId::kResolveLocally, "resolve-locally", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Network",
+           "give an upstream proxy only names that resolve here too", kSandbox},
 
     Option{OptionId::kReadable, "readable", 0, "", Takes::kValue, "PATH", Offer::kFile, "", "Files",
            "may be read; repeatable, as all of this group", kSandbox},

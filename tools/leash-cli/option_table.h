@@ -43,6 +43,8 @@ enum class OptionId {
   kAllowDomain,
   kAllowAddress,
   kNameServer,
+  kUpstreamProxy,
+  kResolveLocally,
   kReadable,
   kWritable,
   kExecutable,

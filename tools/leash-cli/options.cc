@@ -78,6 +78,10 @@ absl::Status Apply(const Occurrence& flag, Layer& layer) {
       return Append<std::string>(value, layer.allow_addresses);
     case OptionId::kNameServer:
       return Append<std::string>(value, layer.name_servers);
+    case OptionId::kUpstreamProxy:
+      return Store<std::string>(value, layer.upstream_proxy);
+    case OptionId::kResolveLocally:
+      return Store<bool>(true, layer.resolve_locally);
     case OptionId::kReadable:
       return AddGrant(value, Access::kRead, layer);
     case OptionId::kWritable:
