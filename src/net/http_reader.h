@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "net/http_framing.h"
 #include "net/http_message.h"
 
 namespace leash::net {
@@ -36,11 +37,6 @@ struct HttpProgress {
   std::size_t consumed = 0;
   HttpFound found = HttpFound::kNothing;
   std::string_view body;  // kBody: a part of the input, not empty, without the framing of chunks
-};
-
-struct HttpError {
-  int status = 0;  // what the proxy answers its client: 400, 413, 414, 431, 501, 505; 502 for any fault of a response
-  std::string reason;  // one line; what was received is not quoted
 };
 
 // For one direction of a connection. Not thread-safe. What is found does not depend on how the bytes are split.
