@@ -16,7 +16,6 @@ constexpr std::size_t kMostRecordBytes = 16 * 1024;
 constexpr std::uint8_t kClientHelloMessage = 1;
 constexpr std::size_t kMessageHeaderBytes = 4;
 constexpr std::uint16_t kServerNameExtension = 0;
-constexpr std::uint16_t kAlpnExtension = 16;
 constexpr std::uint16_t kEncryptedClientHelloExtension = 0xfe0d;
 constexpr std::uint8_t kHostName = 0;
 
@@ -80,19 +79,6 @@ bool ReadServerName(std::string_view data, ClientHello& hello) {
   return true;
 }
 
-// RFC 7301, 3.1.
-bool ReadAlpn(std::string_view data, ClientHello& hello) {
-  WireReader extension(data);
-  WireReader names(extension.Vector(2, 2));
-  if (!extension.done()) return false;
-  while (!names.empty()) {
-    const std::string_view name = names.Vector(1, 1);
-    if (!names.ok()) return false;
-    hello.alpn.emplace_back(name);
-  }
-  return true;
-}
-
 bool ReadExtensions(std::string_view data, ClientHello& hello) {
   std::bitset<65536> seen;
   for (WireReader extensions(data); !extensions.empty();) {
@@ -101,7 +87,6 @@ bool ReadExtensions(std::string_view data, ClientHello& hello) {
     if (!extensions.ok() || seen.test(type)) return false;
     seen.set(type);
     if (type == kServerNameExtension && !ReadServerName(content, hello)) return false;
-    if (type == kAlpnExtension && !ReadAlpn(content, hello)) return false;
     if (type == kEncryptedClientHelloExtension) hello.encrypted_client_hello = true;
   }
   return true;

@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace leash::net {
 
@@ -26,7 +25,6 @@ struct ClientHello {
   // RFC 6066, 3: as sent, not normalised; letters, digits, '-', '_' and '.', not empty. An IPv4 address
   // where the client breaks that rule. None: the extension is absent.
   std::optional<std::string> server_name;
-  std::vector<std::string> alpn;  // RFC 7301, in the client's order; arbitrary bytes
   // The extension encrypted_client_hello (0xfe0d): server_name may be that of a front. No proof of it: browsers send
   // the extension with random bytes where they have no key (GREASE), and the two cannot be told apart.
   bool encrypted_client_hello = false;

@@ -111,8 +111,4 @@ void LeasePool::Release(const IpAddress& address, absl::Time now) {
   Renew(slot, now);
 }
 
-bool LeasePool::Contains(const IpAddress& address) const {
-  return settings_.v4.Contains(address) || settings_.v6.Contains(address);
-}
-
 }  // namespace leash::net

@@ -55,8 +55,6 @@ class LeasePool {
   bool Hold(const IpAddress& address);
   void Release(const IpAddress& address, absl::Time now);
 
-  // True for addresses of the two prefixes, leased or not: nothing in the world outside is meant by them.
-  bool Contains(const IpAddress& address) const;
   absl::Duration ttl() const { return settings_.ttl; }
   std::size_t size() const { return slots_.size(); }
 

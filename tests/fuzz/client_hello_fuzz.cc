@@ -11,7 +11,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Check(whole.status == ClientHelloStatus::kDone && !whole.server_name->empty(), "a name is that of a whole message");
     Check(whole.server_name->find('\0') == std::string::npos, "a name has no NUL");
   }
-  for (const auto& name : whole.alpn) Check(!name.empty(), "protocols have names");
   auto status = ClientHelloStatus::kNeedMore;
   leash::fuzz::Sizes sizes(size);
   for (std::size_t at = 0; at < size; at += sizes.Next()) {
@@ -19,8 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Check(status == ClientHelloStatus::kNeedMore || part.status == status, "an answer stays");
     status = part.status;
     if (status == ClientHelloStatus::kDone) {
-      Check(part.server_name == whole.server_name && part.alpn == whole.alpn &&
-                part.encrypted_client_hello == whole.encrypted_client_hello,
+      Check(part.server_name == whole.server_name && part.encrypted_client_hello == whole.encrypted_client_hello,
             "what follows a ClientHello does not matter");
     }
   }

@@ -41,9 +41,6 @@ TEST(LeasePool, KnowsNoAddressThatItDidNotGive) {
     EXPECT_EQ(NameOf(pool, text), "none") << text;
     EXPECT_FALSE(pool.Hold(*IpAddress::Parse(text))) << text;
   }
-  EXPECT_TRUE(pool.Contains(*IpAddress::Parse("198.19.255.255")));
-  EXPECT_TRUE(pool.Contains(*IpAddress::Parse("fd6c:6561:7368::ffff:0")));
-  EXPECT_FALSE(pool.Contains(*IpAddress::Parse("198.20.0.0")));
 }
 
 TEST(LeasePool, KeepsTheAddressOfANameThatIsAskedForAgain) {
