@@ -357,7 +357,7 @@ class Notes {
 };
 
 // Reads a SOCKS 5 request for a tunnel; what it asks for, as "3:unknown.test" or "1:" and four bytes.
-std::string ReadSocksRequest(const Stream& stream) {
+std::string ReadSocksRequest(const Stream& stream, const std::string& port = "\x01\xbb") {
   EXPECT_EQ(stream.Read(4), std::string("\x05\x02\x00\x02", 4));
   stream.Write("\x05\x02");
   EXPECT_EQ(stream.Read(13), std::string("\x01\x04user\x06s3cret"));
@@ -367,7 +367,7 @@ std::string ReadSocksRequest(const Stream& stream) {
   const auto type = head.size() == 4 ? head[3] : '\0';
   const std::size_t size = type == 3 ? static_cast<std::size_t>(stream.Read(1)[0]) : type == 4 ? 16 : 4;
   std::string result = fmt::format("{}:{}", int{type}, stream.Read(size));
-  EXPECT_EQ(stream.Read(2), std::string("\x01\xbb", 2));
+  EXPECT_EQ(stream.Read(2), port);
   return result;
 }
 
@@ -382,6 +382,18 @@ TEST_F(ProxiedEgressTest, SocksIsSpokenWithNames) {
   Start();
   EXPECT_THAT(Connect("unknown.test"), ::testing::EndsWith("\r\n\r\nhost"));
   EXPECT_THAT(asked.All(), ElementsAre("3:unknown.test"));
+}
+
+// It is no HTTP proxy: what goes through it is for the host.
+TEST_F(ProxiedEgressTest, PlainRequestsGoThroughSocksAsTheyAre) {
+  LoopbackServer proxy([&](Stream& stream) {
+    EXPECT_EQ(ReadSocksRequest(stream, std::string("\0P", 2)), "3:unknown.test");
+    stream.Write(std::string("\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", 10));
+    Mirror(stream);
+  });
+  Through("socks5h", proxy.port());
+  Start();
+  EXPECT_THAT(Get("unknown.test/x"), AllOf(HasSubstr("GET /x HTTP/1.1\r\n"), Not(HasSubstr("Proxy-"))));
 }
 
 // Whose addresses have been checked here; the first one leads nowhere.
