@@ -15,12 +15,12 @@
 namespace leash::net {
 
 struct HttpLimits {
-  std::size_t start_line = 16 * 1024;                             // more is 414
-  std::size_t head = 64 * 1024;                                   // start line and fields; more is 431
+  std::size_t start_line = std::size_t{16} * 1024;                // more is 414
+  std::size_t head = std::size_t{64} * 1024;                      // start line and fields; more is 431
   std::size_t fields = 200;                                       // likewise; also of trailers
   std::uint64_t body = std::numeric_limits<std::int64_t>::max();  // more is 413
   std::size_t chunk_line = 1024;                                  // the size of one chunk and its extensions
-  std::size_t trailers = 8 * 1024;
+  std::size_t trailers = std::size_t{8} * 1024;
 };
 
 enum class HttpKind { kRequest, kResponse };

@@ -36,7 +36,7 @@ void NameServer::Serve() const {
     std::string name;
     std::size_t at = 12;
     while (at < question.size() && question[at] != '\0') {
-      const auto length = static_cast<std::size_t>(question[at]);
+      const auto length = std::size_t{static_cast<unsigned char>(question[at])};
       name += (name.empty() ? "" : ".") + question.substr(at + 1, length);
       at += length + 1;
     }
@@ -52,9 +52,12 @@ void NameServer::Serve() const {
         ++count;
       }
     }
-    const std::string head = question.substr(0, 2) + (known == names_.end() ? "\x81\x83" : std::string("\x81\x80")) +
-                             std::string("\x00\x01\x00", 3) + static_cast<char>(count) + std::string(4, '\0');
-    const std::string answer = head + question.substr(12, at + 5 - 12) + records;
+    std::string answer = question.substr(0, 2);
+    answer += known == names_.end() ? "\x81\x83" : std::string("\x81\x80", 2);
+    answer += std::string("\x00\x01\x00", 3);
+    answer += static_cast<char>(count);
+    answer += std::string(4, '\0') + question.substr(12, at + 5 - 12);
+    answer += records;
     ::sendto(socket_.get(), answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&peer), peer_size);
   }
 }
