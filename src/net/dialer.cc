@@ -24,7 +24,7 @@ Dialer::Dialer(uv_loop_s* loop, const EgressSettings& settings, std::vector<Endp
       done_(std::move(done)),
       last_error_(base::Error(ErrorCode::kIo, "there is no address to connect to")),
       next_attempt_(loop, [this] { TryNext(); }),
-      deadline_(loop, [this] { Finish(base::Error(ErrorCode::kIo, "no answer to the connection in time")); }) {}
+      deadline_(loop, [this] { Finish(base::Error(ErrorCode::kTimeout, "no answer to the connection in time")); }) {}
 
 Dialer::~Dialer() = default;
 

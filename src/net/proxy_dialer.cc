@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "fmt/format.h"
+#include "leash/error.h"
 #include "net/sockets.h"
 
 namespace leash::net {
@@ -118,7 +119,7 @@ void ProxyDialer::Finish(absl::StatusOr<Upstream> result) {
 
 absl::Status ProxyDialer::Because(const absl::Status& status) const {
   const std::string_view message(status.message().data(), status.message().size());
-  return base::Error(ErrorCode::kIo, fmt::format("{}: {}", proxy_.Description(), message));
+  return base::Error(GetErrorCode(status), fmt::format("{}: {}", proxy_.Description(), message));
 }
 
 }  // namespace leash::net

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "leash/error.h"
 
 namespace leash::net {
 
@@ -96,7 +97,11 @@ void Reach::DialProxy() {
 }
 
 void Reach::Dialled(absl::StatusOr<Upstream> dialled) {
-  if (!dialled.ok()) return Finish(NetworkOutcome::kUnreachable, std::string(dialled.status().message()));
+  if (!dialled.ok()) {
+    const bool late = GetErrorCode(dialled.status()) == ErrorCode::kTimeout;
+    return Finish(late ? NetworkOutcome::kTimedOut : NetworkOutcome::kUnreachable,
+                  std::string(dialled.status().message()));
+  }
   result_.upstream = *std::move(dialled);
   Finish(NetworkOutcome::kDone, "");
 }
