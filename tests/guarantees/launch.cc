@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <pty.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -59,6 +60,10 @@ pid_t ForkOrEnd() {
   std::exit(1);
 }
 
+bool Join(const std::vector<int>& namespaces) {
+  return std::all_of(namespaces.begin(), namespaces.end(), [](int fd) { return setns(fd, 0) == 0; });
+}
+
 [[noreturn]] void ExecChild(const Start& start, const Streams& streams, const std::vector<char*>& argv,
                             const std::vector<char*>& environment) {
   if (start.terminal) {
@@ -71,7 +76,7 @@ pid_t ForkOrEnd() {
   moves.insert(moves.end(), start.descriptors.begin(), start.descriptors.end());
   PlaceDescriptors(moves);
   signal(SIGPIPE, SIG_DFL);
-  if (!BecomeUser(start.who) || chdir(start.directory.c_str()) == -1) {
+  if (!Join(start.namespaces) || !BecomeUser(start.who) || chdir(start.directory.c_str()) == -1) {
     perror("guarantees: start");
     _exit(kCannotStart);
   }
@@ -261,11 +266,11 @@ std::string ReadLine(int fd, std::chrono::milliseconds deadline) {
   return line;
 }
 
-pid_t ForkAs(Who who) {
+pid_t ForkAs(Who who, const std::vector<int>& namespaces) {
   fflush(nullptr);
   const pid_t child = ForkOrEnd();
-  if (child == 0 && !BecomeUser(who)) {
-    perror("guarantees: change of user");
+  if (child == 0 && (!Join(namespaces) || !BecomeUser(who))) {
+    perror("guarantees: change of namespaces or user");
     _exit(kCannotStart);
   }
   return child;

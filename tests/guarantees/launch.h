@@ -28,6 +28,7 @@ struct Start {
   pid_t group = 0;                                    // the process group to join; 0: one of its own
   bool terminal = false;                              // a session of its own on a new terminal, which is stdin too
   std::chrono::milliseconds deadline = std::chrono::seconds(30);
+  std::vector<int> namespaces = {};  // descriptors of those to join, in this order
 };
 
 struct Result {
@@ -70,19 +71,19 @@ std::string ReadLine(int fd, std::chrono::milliseconds deadline = std::chrono::s
 // Runs `act` in a child process with the rights of `who` and gives its result (0 to 255). What it prints to stderr
 // shows in the test's output.
 template <typename F>
-int RunAs(Who who, F act);
+int RunAs(Who who, F act, const std::vector<int>& namespaces = {});
 
 // Drops to `who` for good: supplementary groups, group and user. False, with errno, if that failed.
 bool BecomeUser(Who who);
 
 // Internal to RunAs: fork(2), and wait for the code.
-pid_t ForkAs(Who who);
+pid_t ForkAs(Who who, const std::vector<int>& namespaces = {});
 int WaitFor(pid_t child);
 [[noreturn]] void ExitChild(int code);
 
 template <typename F>
-int RunAs(Who who, F act) {
-  const pid_t child = ForkAs(who);
+int RunAs(Who who, F act, const std::vector<int>& namespaces) {
+  const pid_t child = ForkAs(who, namespaces);
   if (child == 0) ExitChild(act());
   return WaitFor(child);
 }

@@ -50,6 +50,7 @@ const std::vector<Row> kNetwork = {
      .effect = Effect::kVictim},
     {.promise = "nor by IPv6", .probe = "udp-sendto", .args = {"::1", "{udp}"}, .effect = Effect::kVictim},
     {.promise = "nor by sendmsg", .probe = "udp-sendmsg", .args = {"127.0.0.1", "{udp}"}, .effect = Effect::kVictim},
+    {.promise = "nor by sendmmsg", .probe = "udp-sendmmsg", .args = {"127.0.0.1", "{udp}"}, .effect = Effect::kVictim},
     {.promise = "no question about a name",
      .probe = "dns-query",
      .args = {"127.0.0.1", "{udp}"},

@@ -137,6 +137,17 @@ static int udp_sendmsg(char** argv) {
   return answered(fd);
 }
 
+// Two datagrams with one call.
+static int udp_sendmmsg(char** argv) {
+  struct iovec data;
+  struct address to = address_of(argv[0], argv[1]);
+  struct mmsghdr messages[2] = {{.msg_hdr = message_to(&to, &data)}, {.msg_hdr = message_to(&to, &data)}};
+  int fd = inet_socket(to.family, SOCK_DGRAM, 0);
+  if (fd == -1) return refused("socket");
+  if (sendmmsg(fd, messages, 2, 0) == -1) return refused("sendmmsg");
+  return answered(fd);
+}
+
 // A DNS question for "a.test", type A: the usual way out when nothing else is open.
 static int dns_query(char** argv) {
   static const char query[] =
@@ -267,6 +278,7 @@ const struct probe network_probes[] = {
     {"tfo-connect", "ADDRESS PORT", "connect with TCP_FASTOPEN_CONNECT set", 2, fast_open_connect},
     {"udp-sendto", "ADDRESS PORT", "send a datagram by UDP and read the answer", 2, udp_sendto},
     {"udp-sendmsg", "ADDRESS PORT", "send a datagram by UDP with sendmsg and read the answer", 2, udp_sendmsg},
+    {"udp-sendmmsg", "ADDRESS PORT", "send two datagrams by UDP with sendmmsg and read an answer", 2, udp_sendmmsg},
     {"dns-query", "ADDRESS PORT", "ask a DNS question by UDP", 2, dns_query},
     {"listen-unbound", "", "listen on a port that the kernel picks", 0, listen_unbound},
     {"bind-listen", "ADDRESS", "bind and listen by TCP", 1, bind_listen},
