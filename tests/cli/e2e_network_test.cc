@@ -1,17 +1,8 @@
 // leash run --network: real programs, which know of no proxy or speak to one, against servers of the host's loopback.
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cstdlib>
 #include <sstream>
 
 #include "gmock/gmock.h"
-#include "leash_process.h"
+#include "network_fixture.h"
 #include "nlohmann/json.hpp"
 
 namespace leash::testing {
@@ -21,100 +12,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr char kNoProxy[] =
-    "unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NODE_USE_ENV_PROXY; ";
-
-// network_world.py, as a child that ends with this object.
-class World {
- public:
-  explicit World(const std::string& directory) {
-    int in[2];
-    int out[2];
-    if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) return;
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, in[0], 0);
-    ::posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    std::string script = std::string(LEASH_SOURCE_DIR) + "/tests/cli/network_world.py";
-    std::string where = directory;
-    char python[] = "python3";
-    char* argv[] = {python, script.data(), where.data(), nullptr};
-    EXPECT_EQ(::posix_spawnp(&pid_, python, &actions, nullptr, argv, environ), 0);
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::close(in[0]);
-    ::close(out[1]);
-    in_ = in[1];
-    std::string line;
-    for (char c; ::read(out[0], &c, 1) == 1 && c != '\n';) line += c;
-    ::close(out[0]);
-    ports_ = nlohmann::json::parse(line, nullptr, false);
-    EXPECT_TRUE(ports_.is_object()) << line;
-  }
-  ~World() {
-    if (in_ >= 0) ::close(in_);
-    if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
-  }
-  World(const World&) = delete;
-  World& operator=(const World&) = delete;
-
-  std::string Port(const char* server) const { return std::to_string(ports_.value(server, 0)); }
-
- private:
-  pid_t pid_ = -1;
-  int in_ = -1;
-  nlohmann::json ports_;
-};
-
-class NetworkTest : public LeashTest {
- protected:
-  void SetUp() override {
-    LeashTest::SetUp();
-    if (Leash({"run", "--namespaces", "require", "true"}).code != 0) GTEST_SKIP() << "no namespaces here";
-    root().MakeFile("world/www/index.html", "from the web\n");
-    const std::string world = root().Path("world");
-    ASSERT_EQ(
-        std::system(("cd '" + world +
-                     "' && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 "
-                     "-subj /CN=server.test -addext 'subjectAltName=DNS:server.test,DNS:*.server.test' 2>/dev/null && "
-                     "cp cert.pem ../project/ca.pem && chmod 644 ../project/ca.pem && "
-                     "git init -q --bare www/repo.git && git init -q clone && cd clone && echo one > file && "
-                     "git add file && git -c user.name=x -c user.email=x@x commit -qm one && "
-                     "git push -q ../www/repo.git HEAD:refs/heads/main && cd ../www/repo.git && "
-                     "git symbolic-ref HEAD refs/heads/main && git update-server-info")
-                        .c_str()),
-        0);
-    world_.emplace(world);
-  }
-
-  // In a sandbox that may talk to server.test.
-  RunResult Inside(const std::string& script, std::vector<std::string> options = {},
-                   std::vector<std::string> domains = {"server.test"}) const {
-    std::vector<std::string> words = {"run",
-                                      "--network",
-                                      "allow-list",
-                                      "--name-server",
-                                      "127.0.0.1:" + world_->Port("dns"),
-                                      "--allow-address",
-                                      "127.0.0.1",
-                                      "--env",
-                                      "SSL_CERT_FILE=" + Project("ca.pem")};
-    for (const std::string& domain : domains) words.insert(words.end(), {"--allow-domain", domain});
-    words.insert(words.end(), options.begin(), options.end());
-    words.insert(words.end(), {"sh", "-c", script});
-    Start start = StartOf(std::move(words));
-    start.environment.insert(start.environment.end(), environment_.begin(), environment_.end());
-    return Run(start);
-  }
-  std::string Url(const char* scheme, const char* host = "server.test") const {
-    return std::string(scheme) + "://" + host + ":" + world_->Port(scheme) + "/";
-  }
-  static bool Has(const char* program) {
-    return std::system((std::string("command -v ") + program + " >/dev/null 2>&1").c_str()) == 0;
-  }
-
-  std::optional<World> world_;
-  std::vector<std::pair<std::string, std::string>> environment_;  // leash's own
-};
 INSTANTIATE_TEST_SUITE_P(Users, NetworkTest, ::testing::ValuesIn(Users()), UserName);
 
 TEST_P(NetworkTest, ProgramsThatKnowNoProxyReachAllowedHosts) {

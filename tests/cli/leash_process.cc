@@ -159,8 +159,8 @@ bool LeashProcess::WaitForOutput(std::string_view text) {
 
 void LeashProcess::Signal(int signal) const { ::kill(pid_, signal); }
 
-RunResult LeashProcess::Finish() {
-  const auto deadline = Clock::now() + std::chrono::seconds(60);
+RunResult LeashProcess::Finish(std::chrono::seconds longest) {
+  const auto deadline = Clock::now() + longest;
   while ((out_ >= 0 || err_ >= 0) && Clock::now() < deadline) ReadOnce(100);
   int status = 0;
   while (::waitpid(pid_, &status, WNOHANG) == 0) {

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <array>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <utility>
@@ -49,8 +50,8 @@ class LeashProcess {
   // Reads stdout until `text` has come, for 20 s at most.
   bool WaitForOutput(std::string_view text);
   void Signal(int signal) const;
-  // Reads to the end of both streams and waits, for 60 s at most.
-  RunResult Finish();
+  // Reads to the end of both streams and waits, for that long at most.
+  RunResult Finish(std::chrono::seconds longest = std::chrono::seconds(60));
 
  private:
   bool ReadOnce(int timeout_ms);
