@@ -81,14 +81,18 @@ struct HeldBy {
   std::string why_no_supervisor;
 };
 
-// Where the traffic of a sandbox with a network policy comes out: sockets of the sandbox's own network, which nobody
-// inside holds. All are close-on-exec and do not block. The sandbox's network lives as long as one of them, or a
-// connection of theirs, is open; once they are closed, programs inside are refused every connection.
+// Where the traffic of a sandbox with a network policy comes out: sockets of the sandbox's own network, or on the
+// host's loopback, which nobody inside holds. All are close-on-exec and do not block. The sandbox's network lives as
+// long as one of them, or a connection of theirs, is open; once they are closed, programs inside are refused every
+// connection.
 struct EgressIntake {
   // TCP, listening. Every connection of a program arrives here, to whatever address it was made: but for those to
   // loopback addresses, which stay among the sandbox's programs, except to kEgressPort (the proxy, asked by name) and
   // to port 53 (DNS over TCP).
   std::vector<base::UniqueFd> listeners;
+  // Not null where others than the sandbox's programs can connect to the listeners: whether an accepted connection is
+  // one of theirs. Another is to be closed. To be asked before original_destination. Safe from any thread.
+  std::function<bool(int connection)> is_ours;
   // Not empty when this machine cannot redirect connections: why. Then only those to kEgressPort of a loopback address
   // and, of every address, loopback or not, to a few well-known ports arrive; others are refused.
   std::string why_not_all;
@@ -96,11 +100,14 @@ struct EgressIntake {
   // with the address that was asked (IP_PKTINFO, IPV6_PKTINFO), and its answer must be sent from that address in the
   // same way. Datagrams to other ports are refused by the sandbox's network itself.
   std::vector<base::UniqueFd> resolvers;
-  // Where an accepted connection was to go. False: to the listener itself, by a program that speaks to a proxy; or it
-  // cannot be told any more. Safe from any thread.
-  bool (*original_destination)(int connection, sockaddr_storage& destination) = nullptr;
-  // Fills in who made an accepted connection, as far as it can be known; empty unless the plan wants it. Not safe from
-  // several threads at once.
+  // Where there are no resolvers, a socket that keeps messages apart. Each message brings another such socket (unix(7),
+  // SCM_RIGHTS): a program's questions come on it, answers go back on it, and it ends with the program's own.
+  base::UniqueFd name_sockets;
+  // Where an accepted connection was to go; to be asked once. False: to the listener itself, by a program that speaks
+  // to a proxy; or it cannot be told any more. Safe from any thread.
+  std::function<bool(int connection, sockaddr_storage& destination)> original_destination;
+  // Fills in who made an accepted connection, as far as it can be known; empty unless the plan wants it. To be asked
+  // before original_destination. Not safe from several threads at once.
   std::function<void(int connection, NetworkRequest& request)> identify;
   // Moves up to `most` bytes between a socket and a pipe without copying them, nor waiting: as read(2) and write(2) do,
   // with their errors. Null where the system has no such call. Safe from any thread.

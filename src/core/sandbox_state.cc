@@ -142,7 +142,9 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
     net::EgressOptions options;
     options.listeners = std::move(intake.listeners);
     options.resolvers = std::move(intake.resolvers);
-    options.original_destination = intake.original_destination;
+    options.name_sockets = std::move(intake.name_sockets);
+    options.is_ours = std::move(intake.is_ours);
+    options.original_destination = std::move(intake.original_destination);
     options.identify = std::move(intake.identify);
     options.splice = intake.splice;
     options.policy = std::move(policy);

@@ -1,12 +1,14 @@
 #include "net/egress_proxy.h"
 
 #include <cerrno>
+#include <functional>
 #include <unordered_map>
 #include <utility>
 
 #include "base/event_loop.h"
 #include "base/status.h"
 #include "net/dns_service.h"
+#include "net/dns_sockets.h"
 #include "net/egress_connection.h"
 #include "net/egress_context.h"
 #include "net/loop_handles.h"
@@ -35,8 +37,9 @@ class EgressProxy::Service {
     context_.policy_sees_addresses = options.policy_sees_addresses;
     context_.addresses = std::move(options.addresses);
     context_.told = std::move(options.told);
-    context_.original_destination = options.original_destination;
+    context_.original_destination = std::move(options.original_destination);
     context_.identify = std::move(options.identify);
+    is_ours_ = std::move(options.is_ours);
     context_.credential = std::move(options.credential);
     context_.upstream = std::move(options.upstream);
   }
@@ -54,6 +57,10 @@ class EgressProxy::Service {
     }
     for (base::UniqueFd& socket : options.resolvers) {
       datagrams_.push_back(std::make_unique<DnsDatagrams>(context_, names_, std::move(socket)));
+    }
+    if (options.name_sockets) {
+      name_sockets_ = std::make_unique<DnsSockets>(context_, names_, std::move(options.name_sockets));
+      if (!name_sockets_->ok()) return base::Error(ErrorCode::kIo, "cannot watch the egress proxy's sockets");
     }
     Listen(SocketWatch::kReadable);
     return absl::OkStatus();
@@ -81,7 +88,8 @@ class EgressProxy::Service {
         pause_.Start(kPause);
         return;
       }
-      if (connections_.size() >= context_.settings.connections) continue;  // closed
+      if (is_ours_ != nullptr && !is_ours_(client.get())) continue;        // closed
+      if (connections_.size() >= context_.settings.connections) continue;  // likewise
       Serve(std::move(client));
     }
   }
@@ -108,6 +116,8 @@ class EgressProxy::Service {
   DnsService names_;
   std::vector<Listener> listeners_;
   std::vector<std::unique_ptr<DnsDatagrams>> datagrams_;
+  std::unique_ptr<DnsSockets> name_sockets_;
+  std::function<bool(int connection)> is_ours_;
   std::unordered_map<std::uint64_t, std::unique_ptr<EgressConnection>> connections_;
   std::vector<std::unique_ptr<EgressConnection>> dead_;
   std::uint64_t next_ = 0;

@@ -28,9 +28,13 @@ struct EgressOptions {
   std::vector<base::UniqueFd> listeners;
   // UDP, for DNS. They give the address that was asked as ancillary data.
   std::vector<base::UniqueFd> resolvers;
-  bool (*original_destination)(int connection, sockaddr_storage& destination) = nullptr;  // null: never known
-  // Fills in `pid` and `executable` for an accepted connection. Takes its time on the loop's thread. Null: they stay
-  // unknown, as they do for names that are asked for.
+  // DNS too: brings such sockets, each connected to one program (dns_sockets.h). May be empty.
+  base::UniqueFd name_sockets;
+  // Where others than the sandbox can connect to the listeners: whether a connection is the sandbox's. Null: each is.
+  std::function<bool(int connection)> is_ours;
+  std::function<bool(int connection, sockaddr_storage& destination)> original_destination;  // null: never known
+  // Fills in `pid` and `executable` for an accepted connection, before the above is asked. Takes its time on the loop's
+  // thread. Null: they stay unknown, as they do for names that are asked for.
   std::function<void(int connection, NetworkRequest& request)> identify;
   SpliceFunction splice = nullptr;
   // Asked of clients of the listener itself, where others than the sandbox can reach it.

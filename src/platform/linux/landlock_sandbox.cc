@@ -24,6 +24,7 @@
 #include "core/carve_out.h"
 #include "fmt/format.h"
 #include "platform/linux/borrowed_clone.h"
+#include "platform/linux/host_egress.h"
 #include "platform/linux/landlock.h"
 #include "platform/linux/launch_child.h"
 #include "platform/linux/launch_error.h"
@@ -161,7 +162,8 @@ class LandlockSandbox final : public core::PreparedSandbox {
  public:
   LandlockSandbox(core::Plan plan, std::uint64_t id, std::string canary, LandlockFeatures features,
                   std::shared_ptr<HeldLimits> limits, std::shared_ptr<AuditWatch> audit, base::UniqueFd ruleset,
-                  base::UniqueFd start_dir, std::unique_ptr<Supervisor> supervisor, core::HeldBy held_by)
+                  base::UniqueFd start_dir, std::unique_ptr<Supervisor> supervisor, core::HeldBy held_by,
+                  core::EgressIntake egress)
       : plan_(std::move(plan)),
         id_(id),
         canary_(std::move(canary)),
@@ -172,6 +174,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
         start_dir_(std::move(start_dir)),
         supervisor_(std::move(supervisor)),
         held_by_(std::move(held_by)),
+        egress_(std::move(egress)),
         filter_(SeccompFilter({.network_denied = plan_.network_denied,
                                .supervised = supervisor_ != nullptr,
                                .reported = plan_.report_violations && supervisor_ != nullptr})) {}
@@ -218,6 +221,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
     order.canary = canary_.empty() ? nullptr : canary_.c_str();
     order.signals_scoped = features_.scoped != 0;
     order.sockets_refused = plan_.network_denied;
+    order.network_supervised = !plan_.network_denied;
 
     absl::StatusOr<BorrowedChild> started = base::Error(ErrorCode::kSpawnFailed, "the command was not started");
     OnLastingThread([&] { started = Launch(order); });
@@ -245,6 +249,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
     if (audit_ != nullptr) audit_->Settle();
   }
   core::HeldBy Isolation() const override { return held_by_; }
+  core::EgressIntake TakeEgress() override { return std::exchange(egress_, {}); }
 
   // Landlock cannot take a name out of a directory that may be written. What is closed is carved out of the grants.
   std::vector<std::string> Unguarded() const override { return plan_.guarded; }
@@ -275,6 +280,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
   const base::UniqueFd start_dir_;
   const std::unique_ptr<Supervisor> supervisor_;  // null: this machine does not let one work
   const core::HeldBy held_by_;
+  core::EgressIntake egress_;  // until it is taken
   const std::span<const sock_filter> filter_;
   std::atomic<std::uint64_t> next_number_ = 0;
 };
@@ -286,11 +292,12 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
                                                                               std::shared_ptr<HeldLimits> limits,
                                                                               ReportSources report,
                                                                               std::string why_no_namespaces) {
-  if (!plan.network_denied) {
+  const SupervisorSupport& support = SupervisorSupportOfProcess();
+  if (!plan.network_denied && !support.available()) {
     return base::Error(ErrorCode::kUnsupported,
-                       fmt::format("a network policy other than one that denies everything needs namespaces, and there "
-                                   "are none: {}; use --network deny, or see: leash doctor",
-                                   why_no_namespaces));
+                       fmt::format("a network policy other than one that denies everything needs namespaces or a "
+                                   "supervisor, and there are none: {}; {}; use --network deny, or see: leash doctor",
+                                   why_no_namespaces, support.why_not));
   }
   LEASH_RETURN_IF_ERROR(CheckDescendantsAreSeen());
   const LandlockFeatures features = DetectLandlock();
@@ -300,8 +307,8 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
   LEASH_RETURN_IF_ERROR(unanswered.status());
   LEASH_ASSIGN_OR_RETURN(base::UniqueFd ruleset, MakeRuleset(features, grants));
   LEASH_ASSIGN_OR_RETURN(base::UniqueFd start_dir, base::OpenCanonical(plan.start_dir));
-  const SupervisorSupport& support = SupervisorSupportOfProcess();
   std::unique_ptr<Supervisor> supervisor;
+  core::EgressIntake intake;
   if (support.available()) {
     LEASH_ASSIGN_OR_RETURN(base::UniqueFd socket_ruleset, MakeSocketRuleset(grants));
     std::optional<Observation> observation;
@@ -309,7 +316,11 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
       observation = {report.sink, SeccompFilter({.network_denied = plan.network_denied, .supervised = true}), false,
                      report.audit != nullptr};
     }
-    supervisor = std::make_unique<Supervisor>(plan, std::move(socket_ruleset), observation);
+    std::optional<HostEgress> egress;
+    if (!plan.network_denied) {
+      LEASH_ASSIGN_OR_RETURN(egress, MakeHostEgress(intake));
+    }
+    supervisor = std::make_unique<Supervisor>(plan, std::move(socket_ruleset), observation, std::move(egress));
   } else {
     base::Log(base::LogLevel::kInfo, "no supervisor: {}", support.why_not);
     if (report.sink != nullptr) report.sink->NotSeen(NotObserved(support));
@@ -317,7 +328,7 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
   core::HeldBy held_by{false, support.available(), std::move(why_no_namespaces), support.why_not};
   return std::make_unique<LandlockSandbox>(plan, id, canary, features, std::move(limits), std::move(report.audit),
                                            std::move(ruleset), std::move(start_dir), std::move(supervisor),
-                                           std::move(held_by));
+                                           std::move(held_by), std::move(intake));
 }
 
 }  // namespace leash::platform

@@ -100,6 +100,19 @@ void TestNetwork(LaunchOrder* order) {
   Sys(SYS_close, fd);
 }
 
+// Whether datagram sockets are the supervisor's, and connect(2) is asked of it. On the pair of unix sockets that it
+// hands out the kernel itself would refuse this address for its family, and on a real one let it.
+void TestSupervisedNetwork(LaunchOrder* order) {
+  const long fd = Must(order, LaunchStage::kSelfTest, Sys(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = 0x0900;             // 9, discard
+  address.sin_addr.s_addr = 0x0100007f;  // 127.0.0.1, as it stands in memory
+  const long answer = Sys(SYS_connect, fd, &address, sizeof(address));
+  if (answer != -ECONNREFUSED) Fail(order, LaunchStage::kSelfTest, answer < 0 ? answer : 0);
+  Sys(SYS_close, fd);
+}
+
 // The confinement proves itself: each of these must be refused, with the reason that our rules give.
 void SelfTest(LaunchOrder* order) {
   const auto must_fail = [&](long answer, int expected) {
@@ -111,6 +124,10 @@ void SelfTest(LaunchOrder* order) {
   if (order->network_local) {
     must_fail(Sys(SYS_socket, AF_UNIX, SOCK_STREAM, 0), EPERM);
     TestNetwork(order);
+  }
+  if (order->network_supervised) {
+    must_fail(Sys(SYS_socket, AF_NETLINK, SOCK_RAW, 0), EPERM);
+    TestSupervisedNetwork(order);
   }
   if (order->canary != nullptr) must_fail(Sys(SYS_openat, AT_FDCWD, order->canary, O_RDONLY | O_CLOEXEC), EACCES);
   // The mode that it has: should this be let through, nothing is changed.

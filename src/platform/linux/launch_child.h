@@ -66,7 +66,8 @@ struct LaunchOrder {
   const char* canary = nullptr;
   bool signals_scoped = false;
   bool sockets_refused = false;
-  bool network_local = false;  // every address must be one of the sandbox's own network: see egress_network.h
+  bool network_supervised = false;  // see supervisor_internet.h
+  bool network_local = false;       // every address must be one of the sandbox's own network: see egress_network.h
 
   // Answers, written by the child into its parent's memory.
   LaunchStage failed_stage = LaunchStage::kNone;

@@ -120,10 +120,8 @@ class LinuxBackend final : public core::Backend {
 
   std::vector<core::SystemCallNote> SystemCallNotes(const core::Plan& plan) override {
     std::vector<core::SystemCallNote> notes;
-    // With namespaces there is no supervisor; whether there are any is known when the sandbox is made. A network needs
-    // them.
-    const bool supervised =
-        plan.network_denied && plan.namespaces != Namespaces::kRequire && SupervisorSupportOfProcess().available();
+    // With namespaces there is no supervisor; whether there are any is known when the sandbox is made.
+    const bool supervised = plan.namespaces != Namespaces::kRequire && SupervisorSupportOfProcess().available();
     const bool unsupervised = plan.namespaces != Namespaces::kOff || !supervised;
     for (const SyscallGroup& group : SyscallTable()) {
       const bool with =

@@ -139,6 +139,52 @@ constexpr SyscallRule kUnixSockets[] = {
     {"listen", kAskSupervisor},
 };
 
+// A network policy without a network of the sandbox's own. TCP sockets are the program's, datagram sockets are made by
+// the supervisor and are none of the network's (supervisor_internet.h). So a name in sendmsg(2), which no filter sees,
+// leads nowhere: TCP ignores it without MSG_FASTOPEN, and unix sockets of the connected types do too.
+//
+// What could lead a connection past the address that the supervisor connects it to is refused: interfaces, and by the
+// supervisor all options of IP but a few (source routes). And a connection that is made later, by a first message.
+// Families: 1, 2 and 10 are left. No NETLINK_ROUTE: it would tell of the host's network, and libc does without.
+constexpr ArgCondition IsUnix = {ArgTest::kEqual, 0, 0, AF_UNIX};
+constexpr std::uint64_t kTcpFastOpenConnect = 30;  // TCP_FASTOPEN_CONNECT
+constexpr std::uint64_t kBindToInterface = 62;     // SO_BINDTOIFINDEX
+constexpr SyscallRule kHostSockets[] = {
+    {"socket", EPERM, AtLeast(0, AF_INET6 + 1)},
+    {"socket", EPERM, {ArgTest::kEqual, 0, 0, 0}},
+    {"socket", EPERM, {ArgTest::kEqual, 0, 0, 3}},
+    {"socket", EPERM, HasBits(0, 0x4)},
+    {"socket", EPERM, {ArgTest::kEqual, 0, 0, 8}},
+    {"socket", EPERM, {ArgTest::kEqual, 0, 0, 9}},
+    {"socket", EPERM, IsUnix, {ArgTest::kMaskedEqual, 1, kTypeMask, 0}},
+    {"socket", EPERM, IsUnix, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_DGRAM}},
+    {"socket", EPERM, IsUnix, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RAW}},
+    {"socket", EPERM, IsUnix, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RDM}},
+    {"socket", EPERM, IsUnix, {ArgTest::kMaskedEqual, 1, 0x8, 0x8}},
+    {"socket", EPERM, IsUnix, {ArgTest::kMaskedEqual, 1, 0x6, 0x6}},
+    {"socket", EPERM, IsInternet, {ArgTest::kMaskedEqual, 1, kTypeMask, 0}},
+    {"socket", EPERM, IsInternet, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RAW}},
+    {"socket", EPERM, IsInternet, HasBits(1, 0x4)},
+    {"socket", EPERM, IsInternet, HasBits(1, 0x8)},
+    // Protocols of streams: 0 or 6. Those of datagrams are the supervisor's to read.
+    {"socket", EPERM, IsStream, AtLeast(2, IPPROTO_TCP + 1)},
+    {"socket", EPERM, IsStream, HasBits(2, 0x1)},
+    {"socket", EPERM, IsStream, {ArgTest::kMaskedEqual, 2, 0x6, 0x2}},
+    {"socket", EPERM, IsStream, {ArgTest::kMaskedEqual, 2, 0x6, 0x4}},
+    {"socket", kAskSupervisor, IsInternet, IsDatagram},
+    {"connect", kAskSupervisor},
+    {"bind", kAskSupervisor},
+    {"listen", kAskSupervisor},
+    {"sendto", kAskSupervisor, NotZero(4), {ArgTest::kMaskedEqual, 3, MSG_FASTOPEN, 0}},
+    {"recvfrom", kAskSupervisor, NotZero(4)},
+    {"setsockopt", kAskSupervisor, IntIs(1, IPPROTO_IP)},
+    {"setsockopt", kAskSupervisor, IntIs(1, IPPROTO_IPV6)},
+    {"setsockopt", EPERM, IntIs(1, SOL_SOCKET), IntIs(2, SO_BINDTODEVICE)},
+    {"setsockopt", EPERM, IntIs(1, SOL_SOCKET), IntIs(2, kBindToInterface)},
+    {"setsockopt", EPERM, IntIs(1, IPPROTO_TCP), IntIs(2, kTcpFastOpenConnect)},
+    {"setsockopt", EPERM, IntIs(1, IPPROTO_TCP), IntIs(2, kTcpUlp)},
+};
+
 // -- ways around this filter -----------------------------------------------------------------------------------------
 
 constexpr SyscallRule kRings[] = {
@@ -332,6 +378,10 @@ constexpr SyscallGroup kTable[] = {
     {"socket addresses", "no pair that can be pointed elsewhere, no connection made by a message", kSockets},
     {"sockets", "TCP, UDP and reading NETLINK_ROUTE in the sandbox's own network; no other family, type or protocol",
      kNetworkSockets, Scope::kNetworkAllowed},
+    {"sockets",
+     "connections of TCP lead to the egress proxy, datagrams to its name service, unix sockets to programs of the same "
+     "sandbox and where a grant says so; nothing listens on the host's network",
+     kHostSockets, Scope::kNetworkAllowedSupervised},
     {"sockets", "no network: sockets of every family, and addresses on those that were inherited", kNoSockets,
      Scope::kNetworkDeniedPlain},
     {"sockets", "no network: sockets of every family but AF_INET and NETLINK_ROUTE, which reach nothing",
@@ -370,7 +420,9 @@ bool AppliesTo(Scope scope, const SyscallProfile& profile) {
     case Scope::kAlways:
       return true;
     case Scope::kNetworkAllowed:
-      return !profile.network_denied;
+      return !profile.network_denied && !profile.supervised;
+    case Scope::kNetworkAllowedSupervised:
+      return !profile.network_denied && profile.supervised;
     case Scope::kNetworkDeniedPlain:
       return profile.network_denied && !profile.supervised && !profile.nested_allowed;
     case Scope::kNetworkDeniedNested:

@@ -41,8 +41,9 @@ struct SyscallRule {
 // Which filters a group is part of.
 enum class Scope {
   kAlways,
-  kNetworkAllowed,
-  kNetworkDeniedPlain,  // neither supervised nor nested
+  kNetworkAllowed,            // in a network of the sandbox's own
+  kNetworkAllowedSupervised,  // in the host's
+  kNetworkDeniedPlain,        // neither supervised nor nested
   kNetworkDeniedSupervised,
   kNetworkDeniedNested,
   kSupervised,

@@ -20,6 +20,7 @@
 #include "base/blocked_signals.h"
 #include "base/status.h"
 #include "platform/linux/supervisor_caller.h"
+#include "platform/linux/supervisor_internet.h"
 #include "platform/linux/supervisor_metadata.h"
 #include "platform/linux/supervisor_notification.h"
 #include "platform/linux/supervisor_observer.h"
@@ -32,6 +33,8 @@ constexpr std::size_t kStackSize = std::size_t{1} << 20;
 // How often a connect(2) to a full queue is tried again, and how many may wait for one.
 constexpr int kRetryMilliseconds = 10;
 constexpr std::size_t kMostWaiting = 64;
+// How often it is looked whether somebody who waits for a message is still there.
+constexpr absl::Duration kLookAfter = absl::Seconds(1);
 
 struct ListenerState {
   explicit ListenerState(base::UniqueFd descriptor) : fd(std::move(descriptor)) {}
@@ -41,17 +44,26 @@ struct ListenerState {
 };
 using Listener = std::shared_ptr<ListenerState>;
 
-struct WaitingCall {
+struct Waiter {
   Listener listener;
   seccomp_notif notification;
-  UnixSockets::Waiting connect;
+  WaitingCall call;
 };
+
+WaitingCall WaitingConnect(UnixSockets::Waiting waiting) {
+  const absl::Time until = waiting.until;
+  auto held = std::make_shared<UnixSockets::Waiting>(std::move(waiting));
+  return {[held](Caller&) { return UnixSockets::Retry(*held); }, -1, until};
+}
 
 // What the thread does.
 class Service {
  public:
-  Service(const core::Plan& plan, base::UniqueFd socket_ruleset, std::optional<Observer> observer)
-      : plan_(plan), sockets_(plan, std::move(socket_ruleset)), observer_(std::move(observer)) {}
+  Service(const core::Plan& plan, base::UniqueFd socket_ruleset, std::optional<Observer> observer,
+          std::optional<HostEgress> egress)
+      : plan_(plan), sockets_(plan, std::move(socket_ruleset)), observer_(std::move(observer)) {
+    if (egress.has_value()) internet_.emplace(*std::move(egress));
+  }
 
   void Add(base::UniqueFd listener) { listeners_.push_back(std::make_shared<ListenerState>(std::move(listener))); }
 
@@ -65,7 +77,12 @@ class Service {
   bool Round(int wake) {
     polled_.assign(1, {wake, POLLIN, 0});
     for (const Listener& listener : listeners_) polled_.push_back({listener->get(), POLLIN, 0});
-    if (::poll(polled_.data(), polled_.size(), waiting_.empty() ? -1 : kRetryMilliseconds) < 0) return errno == EINTR;
+    int patience = -1;
+    for (const Waiter& waiter : waiting_) {
+      polled_.push_back({waiter.call.readable, POLLIN, 0});  // -1 is passed over
+      if (patience < 0 || waiter.call.readable < 0) patience = PatienceFor(waiter.call);
+    }
+    if (::poll(polled_.data(), polled_.size(), patience) < 0) return errno == EINTR;
     for (std::size_t i = 0; i < listeners_.size(); ++i) {
       if ((polled_[i + 1].revents & POLLIN) != 0) Serve(listeners_[i]);
     }
@@ -87,8 +104,9 @@ class Service {
       if (verdict == Observer::Verdict::kLetGoOn) return LetGoOn(listener->get(), notification_.value().id);
       if (verdict == Observer::Verdict::kRefuse) return Reply(listener->get(), notification_.value().id, -EPERM);
     }
-    std::optional<UnixSockets::Waiting> waiting;
+    std::optional<WaitingCall> waiting;
     const Answer answer = Perform(caller, waiting);
+    if (answer == kAnswered) return;
     if (answer == -EPERM && listener->started && observer_.has_value()) observer_->Denied(caller);
     if (waiting.has_value() && waiting_.size() < kMostWaiting) {
       waiting_.push_back({listener, notification_.value(), *std::move(waiting)});
@@ -97,10 +115,13 @@ class Service {
     Reply(listener->get(), notification_.value().id, answer);
   }
 
-  Answer Perform(Caller& caller, std::optional<UnixSockets::Waiting>& waiting) {
+  Answer Perform(Caller& caller, std::optional<WaitingCall>& waiting) {
+    if (internet_.has_value()) {
+      if (const std::optional<Answer> answer = internet_->Perform(caller, waiting)) return *answer;
+    }
     switch (caller.Number()) {
       case SYS_connect:
-        return sockets_.Connect(caller, waiting);
+        return ConnectUnix(caller, waiting);
       case SYS_bind:
         return sockets_.Bind(caller);
       case SYS_listen:
@@ -110,30 +131,48 @@ class Service {
     }
   }
 
+  Answer ConnectUnix(Caller& caller, std::optional<WaitingCall>& waiting) {
+    std::optional<UnixSockets::Waiting> connect;
+    const Answer answer = sockets_.Connect(caller, connect);
+    if (connect.has_value()) waiting = WaitingConnect(*std::move(connect));
+    return answer;
+  }
+
+  // Milliseconds. What can be read says so; but a caller that has died, or whose time is up, does not.
+  static int PatienceFor(const WaitingCall& call) {
+    if (call.readable < 0) return kRetryMilliseconds;
+    const absl::Duration left = std::clamp(call.until - absl::Now(), absl::Milliseconds(1), kLookAfter);
+    return static_cast<int>(absl::ToInt64Milliseconds(left));
+  }
+
   void RetryWaiting() {
-    std::erase_if(waiting_, [&](const WaitingCall& call) {
-      if (!Caller(call.listener->get(), call.notification).Waits()) return true;
-      const Answer answer = UnixSockets::Retry(call.connect);
-      if (answer == -EAGAIN && absl::Now() < call.connect.until) return false;
-      Reply(call.listener->get(), call.notification.id, answer);
+    std::erase_if(waiting_, [&](const Waiter& waiter) {
+      Caller caller(waiter.listener->get(), waiter.notification);
+      if (!caller.Waits()) return true;
+      Answer answer = waiter.call.again(caller);
+      if (answer == -EAGAIN && absl::Now() < waiter.call.until) return false;
+      if (answer == -EAGAIN) answer = waiter.call.late;
+      Reply(waiter.listener->get(), waiter.notification.id, answer);
       return true;
     });
   }
 
   const core::Plan& plan_;
   UnixSockets sockets_;
+  std::optional<InternetSockets> internet_;  // where there is a network policy
   const std::optional<Observer> observer_;
   Notification notification_;
   std::vector<Listener> listeners_;
-  std::vector<WaitingCall> waiting_;
+  std::vector<Waiter> waiting_;
   std::vector<pollfd> polled_;
 };
 
 }  // namespace
 
 struct Supervisor::State {
-  State(const core::Plan& of, base::UniqueFd socket_ruleset, const std::optional<Observation>& observation)
-      : plan(of), service(plan, std::move(socket_ruleset), ObserverOf(observation)) {
+  State(const core::Plan& of, base::UniqueFd socket_ruleset, const std::optional<Observation>& observation,
+        std::optional<HostEgress> egress)
+      : plan(of), service(plan, std::move(socket_ruleset), ObserverOf(observation), std::move(egress)) {
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
       error = errno;
@@ -205,8 +244,8 @@ struct Supervisor::State {
 };
 
 Supervisor::Supervisor(const core::Plan& plan, base::UniqueFd socket_ruleset,
-                       const std::optional<Observation>& observation)
-    : state_(std::make_shared<State>(plan, std::move(socket_ruleset), observation)) {}
+                       const std::optional<Observation>& observation, std::optional<HostEgress> egress)
+    : state_(std::make_shared<State>(plan, std::move(socket_ruleset), observation, std::move(egress))) {}
 
 int Supervisor::Socket() const { return state_->outside.get(); }
 

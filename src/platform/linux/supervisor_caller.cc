@@ -63,6 +63,16 @@ Answer Caller::Take(int fd, base::UniqueFd& taken) {
   return errno == EBADF || errno == EMFILE || errno == ENFILE ? -errno : -EPERM;
 }
 
+Answer Caller::OpenMemory(base::UniqueFd& memory) const {
+  memory.reset(::open(fmt::format("/proc/{}/mem", notification_.pid).c_str(), O_RDWR | O_CLOEXEC));
+  return memory ? 0 : -EPERM;
+}
+
+Answer Caller::WriteTo(const base::UniqueFd& memory, std::uint64_t address, const void* bytes, std::size_t size) {
+  const ssize_t done = ::pwrite(memory.get(), bytes, size, static_cast<off_t>(address));
+  return done == static_cast<ssize_t>(size) ? 0 : -EFAULT;
+}
+
 Answer Caller::OpenCurrentDirectory(base::UniqueFd& directory) const {
   directory.reset(::open(fmt::format("/proc/{}/cwd", notification_.pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   return directory ? 0 : -EPERM;

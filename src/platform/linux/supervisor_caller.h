@@ -24,6 +24,8 @@ class Caller {
   // `notification` is borrowed.
   Caller(int listener, const seccomp_notif& notification) : listener_(listener), notification_(notification) {}
 
+  int Listener() const { return listener_; }
+  std::uint64_t Id() const { return notification_.id; }
   const seccomp_data& Data() const { return notification_.data; }
   // Its id; a thread's own.
   pid_t Thread() const { return static_cast<pid_t>(notification_.pid); }
@@ -38,6 +40,10 @@ class Caller {
   Answer ReadPath(std::uint64_t address, std::string& path) const;
   // A duplicate of one of its descriptors: the same open file. -EBADF, -EPERM.
   Answer Take(int fd, base::UniqueFd& taken);
+  // Its memory, to be written to once Waits() has said that it is the caller's (WriteTo).
+  Answer OpenMemory(base::UniqueFd& memory) const;
+  // 0 or -EFAULT.
+  static Answer WriteTo(const base::UniqueFd& memory, std::uint64_t address, const void* bytes, std::size_t size);
   // Its current directory, O_PATH.
   Answer OpenCurrentDirectory(base::UniqueFd& directory) const;
   // The id of its process, which /proc/self means in a path of its own; -1.

@@ -1,11 +1,13 @@
 #include "platform/linux/supervisor_notification.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 
 namespace leash::platform {
@@ -37,6 +39,15 @@ void Reply(int listener, std::uint64_t id, Answer answer) {
     response.val = answer;
   }
   (void)::ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+Answer ReplyWithDescriptor(int listener, std::uint64_t id, int descriptor, bool close_on_exec) {
+  seccomp_notif_addfd add = {};
+  add.id = id;
+  add.flags = SECCOMP_ADDFD_FLAG_SEND;
+  add.srcfd = static_cast<std::uint32_t>(descriptor);
+  add.newfd_flags = close_on_exec ? O_CLOEXEC : 0;
+  return ::ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0 ? 0 : -errno;
 }
 
 void LetGoOn(int listener, std::uint64_t id) {

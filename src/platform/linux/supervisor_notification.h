@@ -23,6 +23,13 @@ class Notification {
   std::vector<std::uint64_t> words_;
 };
 
+// In place of an answer: it has been given.
+inline constexpr Answer kAnswered = 1L << 40;
+
+// The call gives a duplicate of `descriptor` in the caller, close-on-exec or not. 0, or why it could not; then the
+// call still waits.
+Answer ReplyWithDescriptor(int listener, std::uint64_t id, int descriptor, bool close_on_exec);
+
 // Nothing happens when the caller has died: that is its own affair.
 void Reply(int listener, std::uint64_t id, Answer answer);
 

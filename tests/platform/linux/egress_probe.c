@@ -7,12 +7,14 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int Say(const char* what) { return printf("%s\n", what) < 0; }
@@ -116,6 +118,8 @@ static int Bind(struct Address address) {
   return listen(fd, 1) != 0 ? Failed() : Say("bound");
 }
 
+static int Listen(void) { return listen(SocketOf(AF_INET, SOCK_STREAM), 1) != 0 ? Failed() : Say("listens"); }
+
 static int Socket(const char* family, const char* type, const char* protocol) {
   return socket(atoi(family), atoi(type), atoi(protocol)) < 0 ? Failed() : Say("made");
 }
@@ -170,6 +174,91 @@ static int Resolve(const char* name, const char* family) {
                                                                                                           : 1;
 }
 
+// Unconnected: the address stands in the message. What comes back, and from where.
+static int Message(const char* how, struct Address address) {
+  const int fd = SocketOf(address.storage.ss_family, SOCK_DGRAM);
+  struct iovec body = {"question", 8};
+  struct mmsghdr message;
+  memset(&message, 0, sizeof(message));
+  message.msg_hdr.msg_name = &address.storage;
+  message.msg_hdr.msg_namelen = address.size;
+  message.msg_hdr.msg_iov = &body;
+  message.msg_hdr.msg_iovlen = 1;
+  long sent = -1;
+  if (strcmp(how, "sendto") == 0) {
+    sent = sendto(fd, "question", 8, 0, (struct sockaddr*)&address.storage, address.size);
+  } else if (strcmp(how, "sendmsg") == 0) {
+    sent = sendmsg(fd, &message.msg_hdr, 0);
+  } else {
+    sent = sendmmsg(fd, &message, 1, 0);
+  }
+  if (sent < 0) return Failed();
+  if (strcmp(how, "sendto") != 0) return Say("sent");
+  char line[64] = "";
+  struct Address from;
+  from.size = sizeof(from.storage);
+  if (recvfrom(fd, line, sizeof(line) - 1, 0, (struct sockaddr*)&from.storage, &from.size) < 0) return Failed();
+  const int same = from.size == address.size && memcmp(&from.storage, &address.storage, from.size) == 0;
+  return printf("%s %s\n", line, same ? "from whom was asked" : "from elsewhere") < 0;
+}
+
+// One socket, two connections.
+static int Again(struct Address first, struct Address second) {
+  const int fd = SocketOf(first.storage.ss_family, SOCK_STREAM);
+  struct sockaddr none = {AF_UNSPEC, ""};
+  if (connect(fd, (struct sockaddr*)&first.storage, first.size) != 0 || Hear(fd) != 0) return Failed();
+  if (connect(fd, &none, sizeof(none)) != 0) return Failed();
+  return connect(fd, (struct sockaddr*)&second.storage, second.size) != 0 ? Failed() : Hear(fd);
+}
+
+static int ConnectOn(int fd, struct Address address) {
+  return connect(fd, (struct sockaddr*)&address.storage, address.size) != 0 ? Failed() : Hear(fd);
+}
+
+// Connected by another program, which was handed the socket.
+static int Handed(const char* self, const char* address, const char* port) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  char number[16];
+  snprintf(number, sizeof(number), "%d", dup(fd));
+  if (fork() == 0) {
+    execl(self, self, "connect-on", number, address, port, (char*)NULL);
+    _exit(1);
+  }
+  int status = 0;
+  return wait(&status) < 0 || status != 0;
+}
+
+// The address changes while the kernel, or whoever acts for it, reads it. How often the first was heard of.
+static volatile int racing = 1;
+static struct Address raced[3];
+static void* Swap(void* unused) {
+  while (racing) {
+    memcpy(&raced[2], &raced[0], sizeof(raced[0]));
+    memcpy(&raced[2], &raced[1], sizeof(raced[1]));
+  }
+  return unused;
+}
+static int Race(struct Address first, struct Address second, const char* expected) {
+  raced[0] = raced[2] = first;
+  raced[1] = second;
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, &Swap, NULL) != 0) return 1;
+  int heard = 0;
+  int other = 0;
+  for (int i = 0; i < 2000; ++i) {
+    char line[256] = "";
+    const int fd = SocketOf(AF_INET, SOCK_STREAM);
+    if (fd >= 0 && connect(fd, (struct sockaddr*)&raced[2].storage, first.size) == 0 &&
+        recv(fd, line, sizeof(line) - 1, 0) > 0) {
+      ++*(strcmp(line, expected) == 0 ? &heard : &other);
+    }
+    close(fd);
+  }
+  racing = 0;
+  pthread_join(thread, NULL);
+  return printf("%s, %s\n", heard > 0 ? "some" : "none", other > 0 ? "and others" : "no other") < 0;
+}
+
 int main(int argc, char** argv) {
   const char* act = argc > 1 ? argv[1] : "";
   if (strcmp(act, "connect") == 0 && argc == 4) return Connect(Parse(argv[2], argv[3]));
@@ -179,7 +268,15 @@ int main(int argc, char** argv) {
   if (strcmp(act, "bind") == 0 && argc == 4) return Bind(Parse(argv[2], argv[3]));
   if (strcmp(act, "socket") == 0 && argc == 5) return Socket(argv[2], argv[3], argv[4]);
   if (strcmp(act, "option") == 0 && argc == 4) return Option(argv[2], argv[3]);
+  if (strcmp(act, "message") == 0 && argc == 5) return Message(argv[2], Parse(argv[3], argv[4]));
+  if (strcmp(act, "again") == 0 && argc == 6) return Again(Parse(argv[2], argv[3]), Parse(argv[4], argv[5]));
+  if (strcmp(act, "connect-on") == 0 && argc == 5) return ConnectOn(atoi(argv[2]), Parse(argv[3], argv[4]));
+  if (strcmp(act, "handed") == 0 && argc == 4) return Handed(argv[0], argv[2], argv[3]);
+  if (strcmp(act, "race") == 0 && argc == 7) {
+    return Race(Parse(argv[2], argv[3]), Parse(argv[4], argv[5]), argv[6]);
+  }
   if (strcmp(act, "resolve") == 0 && argc == 4) return Resolve(argv[2], argv[3]);
+  if (strcmp(act, "listen") == 0) return Listen();
   if (strcmp(act, "interfaces") == 0) return Interfaces();
   if (strcmp(act, "remove-route") == 0) return RemoveRoute();
   return 2;

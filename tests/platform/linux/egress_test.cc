@@ -38,6 +38,7 @@
 #include "platform/linux/launch_child.h"
 #include "platform/linux/seccomp_filter.h"
 #include "platform/linux/supervisor_support.h"
+#include "platform/linux/without_system_call.h"
 
 namespace leash::platform {
 namespace {
@@ -48,25 +49,6 @@ using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-// A directory for everybody with the probe in it.
-class PublicDirectory {
- public:
-  PublicDirectory() {
-    char name[] = "/tmp/leash-egress-test-XXXXXX";
-    path_ = ::mkdtemp(&name[0]);
-    std::filesystem::copy_file(LEASH_EGRESS_PROBE, path_ + "/probe");
-    ::chmod(path_.c_str(), 0755);
-    ::chmod((path_ + "/probe").c_str(), 0755);
-  }
-  ~PublicDirectory() { std::filesystem::remove_all(path_); }
-  PublicDirectory(const PublicDirectory&) = delete;
-  PublicDirectory& operator=(const PublicDirectory&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 class Egress : public ::testing::TestWithParam<Who> {
  protected:
@@ -79,7 +61,7 @@ class Egress : public ::testing::TestWithParam<Who> {
       const std::function<void(EgressWorld&)>& body, const SandboxConfig& config = {},
       const std::function<bool()>& before = [] { return true; },
       const std::shared_ptr<core::ViolationSink>& sink = nullptr) {
-    const PublicDirectory directory;
+    const ProbeDirectory directory;
     constexpr int kNoNamespaces = 77;
     const int code = RunAs(GetParam(), [&] {
       ::setenv("HOME", "/nonexistent", 1);
@@ -413,16 +395,19 @@ TEST(EgressPlan, NoCommandRunsInAnotherNetwork) {
   EXPECT_EQ(LaunchOutside(true), LaunchStage::kSelfTest);
 }
 
-TEST(EgressPlan, IsRefusedWithoutNamespaces) {
-  auto scratch = WorkingDir::Create();
-  ASSERT_TRUE(scratch.ok());
-  auto plan = NetworkPlan({}, scratch->path());
-  ASSERT_TRUE(plan.ok()) << plan.status();
-  const auto sandbox = core::HostBackend().Prepare(*plan, scratch->id(), "", nullptr, nullptr);
-  EXPECT_EQ(GetErrorCode(sandbox.status()), ErrorCode::kUnsupported);
-  EXPECT_THAT(std::string(sandbox.status().message()), HasSubstr("needs namespaces"));
-  plan->network_denied = true;
-  EXPECT_TRUE(core::HostBackend().Prepare(*plan, scratch->id(), "", nullptr, nullptr).ok()) << "the control";
+TEST(EgressPlan, IsRefusedWithoutNamespacesAndSupervisor) {
+  EXPECT_EQ(WithoutSystemCall(SYS_pidfd_getfd,
+                              [] {
+                                auto scratch = WorkingDir::Create();
+                                auto plan = NetworkPlan({}, scratch->path());
+                                if (!plan.ok()) return 1;
+                                auto& backend = core::HostBackend();
+                                const auto sandbox = backend.Prepare(*plan, scratch->id(), "", nullptr, nullptr);
+                                if (GetErrorCode(sandbox.status()) != ErrorCode::kUnsupported) return 2;
+                                plan->network_denied = true;
+                                return backend.Prepare(*plan, scratch->id(), "", nullptr, nullptr).ok() ? 0 : 3;
+                              }),
+            0);
 }
 
 }  // namespace

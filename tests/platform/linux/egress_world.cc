@@ -4,13 +4,16 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "base/status.h"
@@ -54,6 +57,15 @@ std::size_t Answer(std::array<std::uint8_t, 1500>& message, std::size_t size) {
   return at + sizeof(record) + length;
 }
 
+// Of one program's own socket. False: it has ended.
+bool AnswerOnSocket(int socket) {
+  std::array<std::uint8_t, 1500> bytes = {};
+  const ssize_t size = ::recv(socket, bytes.data(), 512, MSG_DONTWAIT);
+  if (size <= 0) return size < 0 && errno == EAGAIN;
+  (void)::send(socket, bytes.data(), Answer(bytes, static_cast<std::size_t>(size)), MSG_NOSIGNAL | MSG_DONTWAIT);
+  return true;
+}
+
 // From the address that was asked: the control message goes back as it came, but for the interface, which the kernel
 // chooses by the address.
 void AnswerDatagram(int resolver) {
@@ -82,6 +94,16 @@ void AnswerDatagram(int resolver) {
 
 }  // namespace
 
+ProbeDirectory::ProbeDirectory() {
+  char name[] = "/tmp/leash-egress-test-XXXXXX";
+  path_ = ::mkdtemp(&name[0]);
+  std::filesystem::copy_file(LEASH_EGRESS_PROBE, probe());
+  ::chmod(path_.c_str(), 0755);
+  ::chmod(probe().c_str(), 0755);
+}
+
+ProbeDirectory::~ProbeDirectory() { std::filesystem::remove_all(path_); }
+
 absl::StatusOr<core::Plan> NetworkPlan(const SandboxConfig& config, const std::string& scratch_dir) {
   core::HostFacts host = core::HostFactsOfProcess(core::HostBackend().Profile());
   host.scratch_dir = scratch_dir;
@@ -92,12 +114,12 @@ absl::StatusOr<std::unique_ptr<EgressWorld>> EgressWorld::Make(const std::string
                                                                std::shared_ptr<core::ViolationSink> sink) {
   LEASH_ASSIGN_OR_RETURN(WorkingDir scratch, WorkingDir::Create());
   std::unique_ptr<EgressWorld> world(new EgressWorld(std::move(scratch), directory + "/probe"));
-  config.namespaces = Namespaces::kRequire;
+  if (config.namespaces != Namespaces::kOff) config.namespaces = Namespaces::kRequire;
   config.grants.push_back({directory, Access::kReadExecute});
   LEASH_ASSIGN_OR_RETURN(world->plan_, NetworkPlan(config, world->scratch_.path()));
   core::Backend& backend = core::HostBackend();
   LEASH_ASSIGN_OR_RETURN(world->sandbox_, backend.Prepare(world->plan_, world->scratch_.id(), "",
-                                                          backend.Begin(Namespaces::kRequire), std::move(sink)));
+                                                          backend.Begin(config.namespaces), std::move(sink)));
   world->intake_ = world->sandbox_->TakeEgress();
   world->listeners_ = world->intake_.listeners.size();
   world->resolvers_ = world->intake_.resolvers.size();
@@ -111,28 +133,65 @@ void EgressWorld::StopServing() {
   stop_ = true;
   if (server_.joinable()) server_.join();
   intake_ = {};
+  name_sockets_.clear();
+}
+
+std::string EgressWorld::ListenerPort() const {
+  sockaddr_in address = {};
+  socklen_t size = sizeof(address);
+  (void)::getsockname(intake_.listeners.front().get(), reinterpret_cast<sockaddr*>(&address), &size);
+  return std::to_string(ntohs(address.sin_port));
 }
 
 void EgressWorld::Serve() {
-  std::vector<pollfd> polled;
-  for (const base::UniqueFd& fd : intake_.listeners) polled.push_back({fd.get(), POLLIN, 0});
-  for (const base::UniqueFd& fd : intake_.resolvers) polled.push_back({fd.get(), POLLIN, 0});
   while (!stop_) {
+    std::vector<pollfd> polled;
+    for (const base::UniqueFd& fd : intake_.listeners) polled.push_back({fd.get(), POLLIN, 0});
+    for (const base::UniqueFd& fd : intake_.resolvers) polled.push_back({fd.get(), POLLIN, 0});
+    polled.push_back({intake_.name_sockets.get(), POLLIN, 0});
+    for (const base::UniqueFd& fd : name_sockets_) polled.push_back({fd.get(), POLLIN, 0});
     if (::poll(polled.data(), polled.size(), 50) <= 0) continue;
+    const std::size_t listeners = intake_.listeners.size();
+    const std::size_t names = listeners + intake_.resolvers.size();
     for (std::size_t i = 0; i < polled.size(); ++i) {
       if (polled[i].revents == 0) continue;
-      if (i < intake_.listeners.size()) {
+      if (i < listeners) {
         Accept(polled[i].fd);
-      } else {
+      } else if (i < names) {
         AnswerDatagram(polled[i].fd);
+      } else if (i == names) {
+        AcceptNames();
+      } else if (!AnswerOnSocket(polled[i].fd)) {
+        std::erase_if(name_sockets_, [&](const base::UniqueFd& fd) { return fd.get() == polled[i].fd; });
       }
     }
   }
 }
 
-void EgressWorld::Accept(int listener) const {
+void EgressWorld::AcceptNames() {
+  char byte;
+  iovec body = {&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message = {};
+  message.msg_iov = &body;
+  message.msg_iovlen = 1;
+  message.msg_control = &control[0];
+  message.msg_controllen = sizeof(control);
+  if (::recvmsg(intake_.name_sockets.get(), &message, MSG_CMSG_CLOEXEC) <= 0) return;
+  const cmsghdr* rights = CMSG_FIRSTHDR(&message);
+  if (rights == nullptr || rights->cmsg_type != SCM_RIGHTS) return;
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(rights), sizeof(fd));
+  name_sockets_.emplace_back(fd);
+}
+
+void EgressWorld::Accept(int listener) {
   const base::UniqueFd connection(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
   if (!connection) return;
+  if (intake_.is_ours != nullptr && !intake_.is_ours(connection.get())) {
+    ++strangers_;
+    return;
+  }
   sockaddr_storage destination = {};
   const bool redirected = intake_.original_destination(connection.get(), destination);
   const std::string told = redirected ? TextOf(destination) : "to the proxy itself";

@@ -16,9 +16,24 @@
 
 namespace leash::platform {
 
+// A directory for everybody with the probe in it.
+class ProbeDirectory {
+ public:
+  ProbeDirectory();
+  ~ProbeDirectory();
+  ProbeDirectory(const ProbeDirectory&) = delete;
+  ProbeDirectory& operator=(const ProbeDirectory&) = delete;
+  const std::string& path() const { return path_; }
+  std::string probe() const { return path_ + "/probe"; }
+
+ private:
+  std::string path_;
+};
+
 class EgressWorld {
  public:
-  // `directory` has a copy of the probe in it, which whoever calls this can execute.
+  // With namespaces, unless the configuration says that there are to be none. `directory` has a copy of the probe in
+  // it, which whoever calls this can execute.
   static absl::StatusOr<std::unique_ptr<EgressWorld>> Make(const std::string& directory, SandboxConfig config = {},
                                                            std::shared_ptr<core::ViolationSink> sink = nullptr);
   ~EgressWorld();
@@ -35,6 +50,10 @@ class EgressWorld {
   const core::Plan& plan() const { return plan_; }
   std::size_t listeners() const { return listeners_; }
   std::size_t resolvers() const { return resolvers_; }
+  // Connections that were not of the sandbox's.
+  int strangers() const { return strangers_; }
+  // The address of a listener.
+  std::string ListenerPort() const;
   const std::string& why_not_all() const { return intake_.why_not_all; }
 
   // What the stand-in answers with.
@@ -44,7 +63,8 @@ class EgressWorld {
  private:
   EgressWorld(WorkingDir scratch, std::string probe) : scratch_(std::move(scratch)), probe_(std::move(probe)) {}
   void Serve();
-  void Accept(int listener) const;
+  void Accept(int listener);
+  void AcceptNames();
 
   WorkingDir scratch_;
   const std::string probe_;
@@ -53,6 +73,8 @@ class EgressWorld {
   core::EgressIntake intake_;
   std::size_t listeners_ = 0;
   std::size_t resolvers_ = 0;
+  std::vector<base::UniqueFd> name_sockets_;  // the server's thread's
+  std::atomic<int> strangers_ = 0;
   std::atomic<bool> stop_ = false;
   std::thread server_;
 };

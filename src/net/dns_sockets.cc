@@ -1,0 +1,123 @@
+#include "net/dns_sockets.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cstring>
+#include <functional>
+#include <span>
+#include <utility>
+
+#include "net/sockets.h"
+
+namespace leash::net {
+namespace {
+
+constexpr int kMessagesATurn = 64;
+
+// The next socket that `source` brings: empty when there is none, or a message brought none.
+base::UniqueFd ReceiveSocket(int source, bool& more) {
+  char byte;
+  iovec body = {&byte, 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
+  msghdr header = {};
+  header.msg_iov = &body;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+#if defined(MSG_CMSG_CLOEXEC)
+  more = ::recvmsg(source, &header, MSG_CMSG_CLOEXEC) > 0;
+#else
+  more = ::recvmsg(source, &header, 0) > 0;
+#endif
+  const cmsghdr* rights = more ? CMSG_FIRSTHDR(&header) : nullptr;
+  if (rights == nullptr || rights->cmsg_type != SCM_RIGHTS) return {};
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(rights), sizeof(fd));
+  return base::UniqueFd(fd);
+}
+
+}  // namespace
+
+// Reads without room for descriptors: what a program attaches to a question is dropped by the kernel.
+class DnsSockets::Conversation {
+ public:
+  Conversation(EgressContext& context, DnsService& service, base::UniqueFd socket, std::function<void()> ended)
+      : context_(context),
+        service_(service),
+        socket_(std::move(socket)),
+        ended_(std::move(ended)),
+        watch_(context.loop, socket_.get(), [this](int) { Ready(); }) {
+    watch_.Watch(SocketWatch::kReadable);
+  }
+  bool ok() const { return watch_.ok(); }
+
+ private:
+  void Ready() {
+    std::array<std::uint8_t, 4096> bytes;  // more than clients send with EDNS
+    for (int turn = 0; turn < kMessagesATurn; ++turn) {
+      const ssize_t got = Receive(socket_.get(), bytes.data(), bytes.size());
+      if (got < 0 && WouldBlock()) return;
+      if (got <= 0) {
+        const auto ended = ended_;  // which destroys this
+        return ended();
+      }
+      Answer(std::span(bytes).first(static_cast<std::size_t>(got)));
+    }
+  }
+
+  void Answer(std::span<const std::uint8_t> message) {
+    if (auto question = ParseQuestion(message, DnsTransport::kUdp)) {
+      service_.Answer(*std::move(question), ++context_.connections,
+                      [this, here = presence_.handle()](const DnsBytes& answer) {
+                        if (!here.expired()) Reply(answer);
+                      });
+    } else if (auto unreadable = AnswerToUnreadable(message)) {
+      Reply(*unreadable);
+    }
+  }
+
+  // A program that does not read loses its answers.
+  void Reply(const DnsBytes& answer) {
+    if (!answer.empty()) (void)Send(socket_.get(), answer.data(), answer.size());
+  }
+
+  EgressContext& context_;
+  DnsService& service_;
+  const base::UniqueFd socket_;
+  const std::function<void()> ended_;
+  SocketWatch watch_;
+  Presence presence_;
+};
+
+DnsSockets::DnsSockets(EgressContext& context, DnsService& service, base::UniqueFd source)
+    : context_(context),
+      service_(service),
+      source_(std::move(source)),
+      watch_(context.loop, source_.get(), [this](int) { Take(); }) {
+  watch_.Watch(SocketWatch::kReadable);
+}
+
+DnsSockets::~DnsSockets() = default;
+
+void DnsSockets::Take() {
+  for (int turn = 0; turn < kMessagesATurn; ++turn) {
+    bool more = false;
+    base::UniqueFd socket = ReceiveSocket(source_.get(), more);
+    if (!more) {
+      if (!WouldBlock()) watch_.Watch(SocketWatch::kNothing);  // the other side has ended
+      return;
+    }
+    if (!socket || conversations_.size() >= kMost) continue;
+    const std::uint64_t key = next_++;
+    auto conversation =
+        std::make_unique<Conversation>(context_, service_, std::move(socket), [this, key] { Ended(key); });
+    if (conversation->ok()) conversations_.emplace(key, std::move(conversation));
+  }
+}
+
+// From within the conversation's own watch, which lets itself be destroyed there.
+void DnsSockets::Ended(std::uint64_t key) { conversations_.erase(key); }
+
+}  // namespace leash::net
