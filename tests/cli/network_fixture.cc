@@ -42,7 +42,9 @@ NetworkWorld::~NetworkWorld() {
 
 void NetworkTest::SetUp() {
   LeashTest::SetUp();
-  if (Leash({"run", "--namespaces", "require", "true"}).code != 0) GTEST_SKIP() << "no namespaces here";
+  const RunResult control = Leash({"run", "--namespaces", WithoutNamespaces() ? "off" : "require", "--network",
+                                   "allow-list", "--allow-domain", "server.test", "true"});
+  if (control.code != 0) GTEST_SKIP() << (WithoutNamespaces() ? "supervisor: " : "namespaces: ") << control.err;
   root().MakeFile("world/www/index.html", "from the web\n");
   const std::string world = root().Path("world");
   ASSERT_EQ(
@@ -70,6 +72,7 @@ std::vector<std::string> NetworkTest::Options(const std::vector<std::string>& do
       "--network",       "allow-list", "--name-server", "127.0.0.1:" + world_->Port("dns"),
       "--allow-address", "127.0.0.1",  "--env",         "SSL_CERT_FILE=" + Project("ca.pem")};
   for (const std::string& domain : domains) words.insert(words.end(), {"--allow-domain", domain});
+  if (WithoutNamespaces()) words.insert(words.end(), {"--namespaces", "off"});
   return words;
 }
 
