@@ -37,7 +37,8 @@ struct IsolationState {
   bool namespaces = false;
   // Without namespaces: leash makes the system calls that name a file or a server, but do not open it, on behalf of the
   // commands, where the rules let it (chmod, utimes, connect to a unix socket, ...). Without this either, some of them
-  // are refused and others are not judged: docs/threat-model.md.
+  // are refused and others are not judged: docs/threat-model.md. A network policy that does not deny everything is held
+  // by a network of the sandbox's own (`namespaces`) or by this: each connection is made on behalf, to leash's proxy.
   bool supervisor = false;
   // In words, for people; empty where it is used.
   std::string why_no_namespaces;

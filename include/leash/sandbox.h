@@ -43,7 +43,7 @@ void ListenToViolationsOf(SandboxState& state, ViolationCallback callback);
 //
 // Errors of Create: kPathNotFound, kInvalidArgument, kNotEnforced (this machine cannot keep a promise the
 // configuration makes; nothing was started), kUnsupported (a network policy other than denying, where there can
-// be no namespaces), kWorkingDirectory.
+// be neither namespaces nor a supervisor), kWorkingDirectory.
 template <NetworkPolicy N = DenyAll>
 class Sandbox {
  public:

@@ -31,6 +31,7 @@
 #include "leash/working_dir.h"
 #include "platform/linux/audit_watch.h"
 #include "platform/linux/cgroup_place.h"
+#include "platform/linux/host_egress.h"
 #include "platform/linux/init_process.h"
 #include "platform/linux/landlock.h"
 #include "platform/linux/landlock_uapi.h"
@@ -281,6 +282,31 @@ Mechanism ProbeRedirection() {
   return mechanism;
 }
 
+// The way of a connection, without the supervisor that leads it there, which proves itself beside.
+Mechanism ProbeSupervisedNetwork() {
+  Mechanism mechanism{
+      "network.supervised", false, false, "",
+      "without namespaces and with a network policy: the supervisor leads every connection to the egress "
+      "proxy; without it such a policy is refused"};
+  core::EgressIntake intake;
+  const absl::StatusOr<HostEgress> egress = MakeHostEgress(intake);
+  if (!egress.ok()) {
+    mechanism.detail = std::string(egress.status().message());
+    return mechanism;
+  }
+  const base::UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Answer connected = egress->connections->Connect(client.get(), {});
+  const base::UniqueFd accepted(::accept4(intake.listeners.front().get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const SupervisorSupport support = TrySupervisor();
+  mechanism.available = support.available() && connected == 0 && accepted && intake.is_ours(accepted.get());
+  mechanism.detail = mechanism.available ? "a connection made over the host's loopback, and known again"
+                     : connected != 0
+                         ? fmt::format("connecting over loopback: {}", base::ErrnoText(static_cast<int>(-connected)))
+                     : !support.available() ? support.why_not
+                                            : "a connection over loopback was not known again";
+  return mechanism;
+}
+
 Mechanism ProbeSupervisor() {
   const SupervisorSupport support = TrySupervisor();
   return {"supervisor", support.available(), false,
@@ -365,6 +391,7 @@ std::vector<Mechanism> ProbeLinux() {
   result.push_back(ProbeNamespaces());
   result.push_back(ProbeRedirection());
   result.push_back(ProbeSupervisor());
+  result.push_back(ProbeSupervisedNetwork());
   result.push_back(ProbeCgroup("cgroup.v2", 2, true, true, "limits on memory and processes of a whole sandbox"));
   result.push_back(ProbeCgroup("cgroup.v1.memory", 1, true, false,
                                "a limit on memory of a whole sandbox, where version 2 does not give it; else only of "

@@ -1,6 +1,5 @@
 #include "platform/linux/supervisor_rules.h"
 
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -51,12 +50,11 @@ bool MayMakeSocket(const core::Plan& plan, std::string_view path) {
 }
 
 bool MayConnect(const core::Plan& plan, const Peer& peer) {
-  if (peer.family != AF_UNIX) return false;
   if (peer.own) return true;
-  const core::PathRule* rule = core::DecidingRule(plan, peer.address);
+  const core::PathRule* rule = core::DecidingRule(plan, peer.path);
   if (rule == nullptr || !Includes(rule->access, Access::kReadWrite)) return false;
-  if (base::IsAtOrBelow(peer.address, plan.scratch_dir)) return true;
-  return rule->kind == core::RuleKind::kGrant && rule->path == peer.address;
+  if (base::IsAtOrBelow(peer.path, plan.scratch_dir)) return true;
+  return rule->kind == core::RuleKind::kGrant && rule->path == peer.path;
 }
 
 }  // namespace leash::platform

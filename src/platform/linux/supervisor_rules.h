@@ -30,11 +30,9 @@ bool MayWatch(const core::Plan& plan, const FileFacts& file);
 // Make a unix socket of that path: the right to write, and not guarded.
 bool MayMakeSocket(const core::Plan& plan, std::string_view path);
 
-// Whom connect(2) leads to. `port` and addresses of other families than AF_UNIX are for policies that open a network.
+// Whose unix socket connect(2) leads to.
 struct Peer {
-  int family = 0;
-  std::string address;  // canonical path of the socket
-  std::uint16_t port = 0;
+  std::string path;  // canonical
   bool own = false;  // a program of the same sandbox listens there
 };
 

@@ -208,8 +208,8 @@ Answer UnixSockets::Connect(Caller& caller, std::optional<Waiting>& waiting) {
   const bool own = std::any_of(bound_.begin(), bound_.end(), [&](const Bound& b) {
     return b.listens && b.device == info.st_dev && b.inode == info.st_ino;
   });
-  const Peer peer = {AF_UNIX, FactsOf(server.get()).path, 0, own};
-  if (!MayConnect(plan_, peer)) return RefusalOf(server.get(), peer.address);
+  const Peer peer = {FactsOf(server.get()).path, own};
+  if (!MayConnect(plan_, peer)) return RefusalOf(server.get(), peer.path);
   if (!caller.Waits()) return -EPERM;
   const bool blocking = (::fcntl(socket.get(), F_GETFL) & O_NONBLOCK) == 0;
   const Answer connected = ConnectTo(socket.get(), server.get());

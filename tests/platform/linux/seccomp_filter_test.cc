@@ -173,6 +173,52 @@ TEST_F(SeccompFilterTest, ANetworkIsConnectedToByConnectAlone) {
   EXPECT_TRUE(Allowed("setsockopt", {3, IPPROTO_TCP, 1}));           // TCP_NODELAY
 }
 
+// In the host's network: what has no row of its own above is refused, and nothing is let through that is a datagram's.
+TEST_F(SeccompFilterTest, WithoutANetworkOfItsOwnDatagramsAreAskedAbout) {
+  for (const bool reported : {false, true}) {
+    Use({.network_denied = false, .supervised = true, .reported = reported});
+    const std::uint32_t refused = reported ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | EPERM;
+    for (std::uint64_t family = 0; family < 70; ++family) {
+      for (std::uint64_t type = 0; type < 16; ++type) {
+        for (std::uint64_t protocol = 0; protocol < 300; ++protocol) {
+          const bool internet = family == AF_INET || family == AF_INET6;
+          const bool connected = family == AF_UNIX && (type == SOCK_STREAM || type == SOCK_SEQPACKET);
+          const bool stream = internet && type == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP);
+          const std::uint32_t action = Action(Number("socket"), {family, type | SOCK_CLOEXEC, protocol});
+          if (internet && type == SOCK_DGRAM) {
+            ASSERT_EQ(action, SECCOMP_RET_USER_NOTIF) << protocol << ": the supervisor reads the protocol";
+          } else if (stream || (connected && protocol == 0)) {
+            ASSERT_EQ(action, SECCOMP_RET_ALLOW) << family << ' ' << type << ' ' << protocol;
+          } else if (!connected) {
+            ASSERT_EQ(action, refused) << family << ' ' << type << ' ' << protocol;
+          }
+        }
+      }
+    }
+    EXPECT_EQ(Action(Number("socket"), {kHigh | AF_INET, SOCK_STREAM, 0}), refused);
+    EXPECT_EQ(Action(Number("socket"), {AF_INET, SOCK_STREAM, kHigh | 262}), refused);
+    EXPECT_EQ(Action(Number("socket"), {AF_INET, kHigh | SOCK_DGRAM, 0}), SECCOMP_RET_USER_NOTIF);
+    for (const char* name : {"connect", "bind", "listen"}) {
+      EXPECT_EQ(Action(Number(name)), SECCOMP_RET_USER_NOTIF) << name;
+    }
+    EXPECT_EQ(Action(Number("sendto"), {3, 0x1000, 1, MSG_NOSIGNAL, 0x2000, 16}), SECCOMP_RET_USER_NOTIF);
+    EXPECT_EQ(Action(Number("sendto"), {3, 0x1000, 1, MSG_FASTOPEN, 0x2000, 16}), refused);
+    EXPECT_EQ(Action(Number("sendto"), {3, 0x1000, 1, MSG_FASTOPEN, 0, 0}), refused);
+    EXPECT_EQ(Action(Number("sendmsg"), {3, 0x1000, MSG_FASTOPEN}), refused);
+    EXPECT_EQ(Action(Number("recvfrom"), {3, 0x1000, 1, 0, 0x2000, 0x3000}), SECCOMP_RET_USER_NOTIF);
+    EXPECT_EQ(Action(Number("setsockopt"), {3, kHigh | IPPROTO_IP, 4}), SECCOMP_RET_USER_NOTIF);
+    EXPECT_EQ(Action(Number("setsockopt"), {3, SOL_SOCKET, SO_BINDTODEVICE}), refused);
+    EXPECT_EQ(Action(Number("setsockopt"), {3, IPPROTO_TCP, kHigh | 30}), refused);  // TCP_FASTOPEN_CONNECT
+    // What is done most often is not asked about.
+    EXPECT_TRUE(Allowed("sendto", {3, 0x1000, 1, MSG_NOSIGNAL, 0, 0}));
+    EXPECT_TRUE(Allowed("recvfrom", {3, 0x1000, 1, 0, 0, 0}));
+    EXPECT_TRUE(Allowed("sendmsg", {3, 0x1000, MSG_NOSIGNAL}));
+    EXPECT_TRUE(Allowed("recvmsg", {3, 0x1000, 0}));
+    EXPECT_TRUE(Allowed("setsockopt", {3, IPPROTO_TCP, 1}));
+    EXPECT_TRUE(Allowed("accept4", {3}));
+  }
+}
+
 TEST_F(SeccompFilterTest, KnowsTheNamesOfItsCalls) {
   EXPECT_EQ(SystemCallName(Number("unshare")), "unshare");
   EXPECT_EQ(SystemCallName(Number("getpid")), "") << "of which no row speaks";

@@ -76,7 +76,7 @@ TEST(SupervisorRules, WatchingIsReading) {
 
 TEST(SupervisorRules, ServersAreOwnOrNamedByAGrant) {
   const core::Plan plan = SomePlan();
-  const auto may = [&](const char* path, bool own = false) { return MayConnect(plan, {AF_UNIX, path, 0, own}); };
+  const auto may = [&](const char* path, bool own = false) { return MayConnect(plan, {path, own}); };
   EXPECT_TRUE(may("/run/docker.sock"));
   EXPECT_TRUE(may("/tmp/leash-1/work/s"));
   EXPECT_TRUE(may("/home/u/project/s", true));
@@ -85,7 +85,6 @@ TEST(SupervisorRules, ServersAreOwnOrNamedByAGrant) {
   EXPECT_FALSE(may("/run/other.sock"));
   EXPECT_FALSE(may("/tmp/leash-1/works"));
   EXPECT_FALSE(may(""));
-  EXPECT_FALSE(MayConnect(plan, {AF_INET, "127.0.0.1", 80, true}));
 }
 
 }  // namespace
