@@ -11,6 +11,7 @@
 #include "leash/limits.h"
 #include "leash/network.h"
 #include "leash/network_event.h"
+#include "leash/published_port.h"
 #include "leash/security.h"
 #include "leash/unsafe/degraded.h"
 
@@ -73,6 +74,9 @@ struct SandboxConfig {
   // Such a proxy is asked for names that this machine cannot resolve. With this it is not: each name must resolve here
   // to addresses that may be connected to. What the proxy resolves it to is its own affair in either case.
   bool resolve_locally = false;
+  // Ports of this machine that lead to servers inside, whatever the network policy; without one, programs have loopback
+  // among themselves for it. Listened on from Create to Close, when each connection ends. Needs namespaces.
+  std::vector<PublishedPort> listen;
   // Called for each decision of the network policy. May be empty.
   NetworkEventCallback on_network_event;
   // Fill in NetworkRequest::pid and ::executable, as far as they can be known, for the policy and for events. Costs
@@ -131,6 +135,7 @@ class SandboxConfigBuilder {
   }
   SandboxConfigBuilder& UpstreamProxy(std::string proxy) { return config_.upstream_proxy = std::move(proxy), *this; }
   SandboxConfigBuilder& ResolveLocally(bool on = true) { return config_.resolve_locally = on, *this; }
+  SandboxConfigBuilder& Listen(PublishedPort port) { return config_.listen.push_back(std::move(port)), *this; }
   SandboxConfigBuilder& OnNetworkEvent(NetworkEventCallback callback) {
     return config_.on_network_event = std::move(callback), *this;
   }

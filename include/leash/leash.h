@@ -15,6 +15,7 @@
 #include "leash/presets.h"
 #include "leash/process.h"
 #include "leash/pty.h"
+#include "leash/published_port.h"
 #include "leash/quarantine.h"
 #include "leash/sandbox.h"
 #include "leash/security.h"

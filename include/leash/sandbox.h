@@ -13,6 +13,7 @@
 #include "leash/config.h"
 #include "leash/isolation.h"
 #include "leash/network.h"
+#include "leash/published_port.h"
 #include "leash/quarantine.h"
 #include "leash/violation.h"
 
@@ -31,6 +32,7 @@ const std::string& ScratchDirOf(const SandboxState& state);
 void KeepScratchOf(SandboxState& state);
 std::vector<Quarantined> QuarantinedOf(const SandboxState& state);
 IsolationState IsolationOf(const SandboxState& state);
+const std::vector<PublishedPort>& PublishedPortsOf(const SandboxState& state);
 ViolationReport ViolationsOf(SandboxState& state);
 void ListenToViolationsOf(SandboxState& state, ViolationCallback callback);
 }  // namespace core
@@ -42,8 +44,9 @@ void ListenToViolationsOf(SandboxState& state, ViolationCallback callback);
 // started in the sandbox and everything descended from it, and removes the scratch directory.
 //
 // Errors of Create: kPathNotFound, kInvalidArgument, kNotEnforced (this machine cannot keep a promise the
-// configuration makes; nothing was started), kUnsupported (a network policy other than denying, where there can
-// be neither namespaces nor a supervisor), kWorkingDirectory.
+// configuration makes; nothing was started), kUnsupported (a network policy other than denying where there can be
+// neither namespaces nor a supervisor, or published ports where there can be no namespaces), kIo (a published port that
+// is taken, and others), kWorkingDirectory.
 template <NetworkPolicy N = DenyAll>
 class Sandbox {
  public:
@@ -80,6 +83,8 @@ class Sandbox {
   void KeepScratch() { core::KeepScratchOf(*state_); }
   // What holds it on this machine: see SandboxConfig::namespaces.
   IsolationState Isolation() const { return core::IsolationOf(*state_); }
+  // SandboxConfig::listen, with the ports that were free in place of 0.
+  const std::vector<PublishedPort>& PublishedPorts() const { return core::PublishedPortsOf(*state_); }
   // What commands planted or changed in spite of SecurityConfig::protect_project_files or a protection, so far. Each
   // has been moved away by the time the command's end is known; complete when the sandbox is closed.
   std::vector<leash::Quarantined> Quarantined() const { return core::QuarantinedOf(*state_); }

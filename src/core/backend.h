@@ -15,6 +15,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/socket_source.h"
+#include "base/status.h"
 #include "base/unique_fd.h"
 #include "core/plan.h"
 #include "core/profile.h"
@@ -114,6 +116,12 @@ struct EgressIntake {
   ssize_t (*splice)(int from, int to, std::size_t most) = nullptr;
 };
 
+// By which leash connects to servers inside: see net/publisher.h.
+struct InsideSockets {
+  std::unique_ptr<base::SocketSource> source;
+  ssize_t (*splice)(int from, int to, std::size_t most) = nullptr;  // as in EgressIntake
+};
+
 // A plan made ready: grants opened, rules compiled. Safe to use from several threads.
 class PreparedSandbox {
  public:
@@ -128,6 +136,10 @@ class PreparedSandbox {
   // Of a plan with a network policy: to be called by one thread, before the first command. Empty when the plan denies
   // the network, and from the second call on.
   virtual EgressIntake TakeEgress() { return {}; }
+  // Of a plan with published ports.
+  virtual absl::StatusOr<InsideSockets> MakeInsideSockets() {
+    return base::Error(ErrorCode::kUnsupported, "ports cannot be published here");
+  }
   // Returns when what was refused so far has been reported to the sink, or after two seconds.
   virtual void SettleReports() {}
   // Paths that a command could change although the plan guards or closes them: the caller must watch them.

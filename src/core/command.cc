@@ -74,7 +74,7 @@ bool StaysAsItIs(int fd) {
 }
 
 // A datagram socket can send anywhere and a listening one is an open door: neither is a mere stream.
-absl::Status CheckStream(int fd, bool network_denied) {
+absl::Status CheckStream(int fd, bool no_sockets) {
   int type = 0;
   socklen_t size = sizeof(type);
   const auto unknown = [fd] {
@@ -88,7 +88,7 @@ absl::Status CheckStream(int fd, bool network_denied) {
   size = sizeof(listening);
   if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0) return unknown();
   const bool stream = (type == SOCK_STREAM || type == SOCK_SEQPACKET) && listening == 0;
-  if (stream && (network_denied || StaysAsItIs(fd))) return absl::OkStatus();
+  if (stream && (no_sockets || StaysAsItIs(fd))) return absl::OkStatus();
   return base::Error(ErrorCode::kInvalidArgument,
                      fmt::format("descriptor {} is a {} socket: it would give the command a network that its policy "
                                  "denies; connect the stream to a pipe or a file",
@@ -177,7 +177,7 @@ absl::StatusOr<Child> Command::Start(const std::optional<Stdio>& in, const std::
     const auto n = static_cast<std::size_t>(i);
     if (!wanted[n]->has_value()) continue;
     LEASH_ASSIGN_OR_RETURN(streams[n], OpenStream(**wanted[n], i));
-    LEASH_RETURN_IF_ERROR(CheckStream(streams[n].fd, plan.network_denied));
+    LEASH_RETURN_IF_ERROR(CheckStream(streams[n].fd, !core::HasSockets(plan)));
     request.stdio[n] = streams[n].fd;
   }
 

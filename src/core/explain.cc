@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/host_port.h"
 #include "base/path.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -68,6 +69,11 @@ std::string ToJson(const core::Plan& plan) {
   json["isolation"] = IsolationName(plan.isolation);
   json["namespaces"] = NamespacesName(plan.namespaces);
   json["network"] = plan.network_denied ? "denied" : "policy";
+  json["listen"] = nlohmann::ordered_json::array();
+  for (const PublishedPort& port : plan.published) {
+    json["listen"].push_back(
+        {{"address", port.address}, {"host_port", port.host_port}, {"inside_port", port.inside_port}});
+  }
   json["start_dir"] = plan.start_dir;
   json["working_dir"] = plan.working_dir;
   json["scratch_dir"] = plan.scratch_dir;
@@ -115,6 +121,12 @@ std::string ToText(const core::Plan& plan) {
       IsolationName(plan.isolation), NamespacesName(plan.namespaces), plan.network_denied ? "denied" : "by policy",
       base::Printable(plan.start_dir), base::Printable(plan.working_dir), plan.scratch_dir,
       plan.keep_terminal ? "kept" : "none: a session of its own");
+  for (const PublishedPort& port : plan.published) {
+    text += fmt::format("listens on   {}{}, for port {} inside\n", port.address.empty() ? "loopback:" : "",
+                        port.address.empty() ? (port.host_port == 0 ? "any free port" : std::to_string(port.host_port))
+                                             : base::HostPort(port.address, port.host_port),
+                        port.inside_port);
+  }
   if (plan.accept_degraded_kernel) text += "weakened     an old kernel's gaps are accepted\n";
   if (plan.allow_nested)
     text += "weakened     programs may make sandboxes inside; Landlock's file rules are left out\n";

@@ -148,7 +148,7 @@ Hint HintFor(const Violation& violation, const Plan& plan, const PlatformProfile
       if (violation.object == "AF_UNIX") {
         return Because("unix sockets are closed; without namespaces, those of one sandbox's programs are not");
       }
-      if (!plan.network_denied) return Because("not part of the network that a sandbox can have");
+      if (HasSockets(plan)) return Because("not part of the network that a sandbox can have");
       return Because("the network is denied: a network policy opens single hosts");
     case ViolationKind::kSystemCall:
       return Because("nothing allows this system call");

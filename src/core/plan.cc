@@ -18,6 +18,8 @@ std::string_view RuleKindName(RuleKind kind) {
   return "unknown";
 }
 
+bool HasSockets(const Plan& plan) { return !plan.network_denied || !plan.published.empty(); }
+
 const PathRule* DecidingRule(const Plan& plan, std::string_view path) {
   const PathRule* best = nullptr;
   for (const PathRule& rule : plan.rules) {

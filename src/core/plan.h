@@ -13,6 +13,7 @@
 #include "leash/access.h"
 #include "leash/isolation.h"
 #include "leash/limits.h"
+#include "leash/published_port.h"
 
 namespace leash::core {
 
@@ -47,6 +48,7 @@ struct Plan {
   std::vector<std::string> guarded;
   bool network_denied = true;
   bool identify_programs = false;  // that connect
+  std::vector<PublishedPort> published;
   // The command stays in the caller's session and keeps its controlling terminal.
   bool keep_terminal = false;
   // Programs may make sandboxes of their own: see SecurityConfig::allow_nested.
@@ -62,6 +64,10 @@ struct Plan {
   // What was asked for and has no effect here, in words. Nothing is skipped in silence.
   std::vector<std::string> notes;
 };
+
+// Whether programs have TCP and UDP: with a network policy, and to serve published ports. Without a policy they reach
+// nobody but each other.
+bool HasSockets(const Plan& plan);
 
 // The rule that decides about `path` (canonical, absolute): the one on the longest path that is `path` itself or above
 // it. Null when none reaches it: then nothing is allowed.

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "core/rule_set.h"
 #include "fmt/format.h"
+#include "net/published_port.h"
 
 namespace leash::core {
 namespace {
@@ -33,6 +34,7 @@ class Planner {
     plan_.accept_degraded_kernel = config_.accept_degraded_kernel;
     plan_.report_violations = config_.report_violations;
     LEASH_RETURN_IF_ERROR(CheckHome());
+    LEASH_RETURN_IF_ERROR(AddPublished());
     AddTier();
     AddDevices();
     LEASH_RETURN_IF_ERROR(AddGrants());
@@ -52,6 +54,18 @@ class Planner {
   }
 
  private:
+  absl::Status AddPublished() {
+    for (const PublishedPort& port : config_.listen) {
+      LEASH_RETURN_IF_ERROR(net::CheckPublishedPort(port));
+      if (plan_.network_denied || port.inside_port != kEgressPort) continue;
+      return base::Error(ErrorCode::kInvalidArgument,
+                         fmt::format("port {} of the sandbox cannot be published: the egress proxy has it there",
+                                     port.inside_port));
+    }
+    plan_.published = config_.listen;
+    return absl::OkStatus();
+  }
+
   // Without a home there is nothing to protect in it by name, and no way to tell.
   absl::Status CheckHome() const {
     const auto& rows = host_.profile->protections;

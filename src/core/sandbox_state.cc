@@ -12,14 +12,23 @@
 #include "leash/sandbox.h"
 
 namespace leash::core {
+namespace {
+
+// What servers said before they were ended waits in the kernel for clients that take it. Not for those that do not.
+constexpr absl::Duration kLastWords = absl::Seconds(2);
+
+}  // namespace
 
 SandboxState::SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared,
-                           std::unique_ptr<net::EgressProxy> egress, std::unique_ptr<Guard> guard,
+                           std::unique_ptr<net::EgressProxy> egress, std::unique_ptr<net::Publisher> publisher,
+                           std::unique_ptr<Guard> guard,
                            std::shared_ptr<ViolationLog> violations, bool keep_scratch)
     : plan_(std::move(plan)),
       keep_scratch_(keep_scratch),
       scratch_(std::move(scratch)),
       egress_(std::move(egress)),
+      publisher_(std::move(publisher)),
+      published_(publisher_ == nullptr ? std::vector<PublishedPort>() : publisher_->ports()),
       prepared_(std::move(prepared)),
       guard_(std::move(guard)),
       violations_(std::move(violations)) {}
@@ -48,8 +57,16 @@ absl::StatusOr<std::shared_ptr<ChildState>> SandboxState::Spawn(const SpawnReque
 }
 
 absl::Status SandboxState::Close() {
+  // Neither is ended under the lock, which a callback may be waiting for.
+  std::unique_ptr<net::Publisher> publisher;
+  {
+    const std::lock_guard lock(mutex_);
+    publisher = std::move(publisher_);
+  }
+  if (publisher != nullptr) publisher->StopListening();
   absl::Status result = CloseOnce();
-  // Not under the lock, which a callback may be waiting for.
+  if (publisher != nullptr) publisher->Drain(kLastWords);
+  publisher.reset();
   std::unique_ptr<net::EgressProxy> egress;
   {
     const std::lock_guard lock(mutex_);
@@ -155,19 +172,30 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
     options.upstream = std::move(upstream);
     LEASH_ASSIGN_OR_RETURN(egress, net::EgressProxy::Start(std::move(options)));
   }
+  std::unique_ptr<net::Publisher> publisher;
+  if (!plan.published.empty()) {
+    LEASH_ASSIGN_OR_RETURN(InsideSockets inside, prepared->MakeInsideSockets());
+    net::PublisherOptions options;
+    options.ports = plan.published;
+    options.source = std::move(inside.source);
+    options.splice = inside.splice;
+    LEASH_ASSIGN_OR_RETURN(publisher, net::Publisher::Start(std::move(options)));
+  }
   std::unique_ptr<Guard> guard;
   if (const std::vector<std::string> unguarded = prepared->Unguarded(); !unguarded.empty()) {
     LEASH_ASSIGN_OR_RETURN(
         guard, Guard::Make(unguarded, base::JoinPath(base::ParentOf(scratch.path()), WorkingDir::kEvidence)));
   }
   return std::make_shared<SandboxState>(std::move(plan), std::move(scratch), std::move(prepared), std::move(egress),
-                                        std::move(guard), std::move(violations), config.keep_scratch);
+                                        std::move(publisher), std::move(guard), std::move(violations),
+                                        config.keep_scratch);
 }
 
 absl::Status CloseSandboxState(SandboxState& state) { return state.Close(); }
 const std::string& WorkingDirOf(const SandboxState& state) { return state.plan().working_dir; }
 const std::string& ScratchDirOf(const SandboxState& state) { return state.plan().scratch_dir; }
 std::vector<Quarantined> QuarantinedOf(const SandboxState& state) { return state.FoundByGuard(); }
+const std::vector<PublishedPort>& PublishedPortsOf(const SandboxState& state) { return state.published(); }
 IsolationState IsolationOf(const SandboxState& state) { return state.Isolation(); }
 ViolationReport ViolationsOf(SandboxState& state) { return state.Violations(); }
 void ListenToViolationsOf(SandboxState& state, ViolationCallback callback) { state.Listen(std::move(callback)); }

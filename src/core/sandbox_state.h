@@ -14,14 +14,16 @@
 #include "core/violation_log.h"
 #include "leash/working_dir.h"
 #include "net/egress_proxy.h"
+#include "net/publisher.h"
 
 namespace leash::core {
 
 class SandboxState {
  public:
-  // `egress` is null for a plan without a network; `guard` may be, and `violations` when they are not reported.
+  // `egress` is null for a plan without a network, `publisher` without published ports; `guard` may be, and `violations` when they are not reported.
   SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared,
-               std::unique_ptr<net::EgressProxy> egress, std::unique_ptr<Guard> guard,
+               std::unique_ptr<net::EgressProxy> egress, std::unique_ptr<net::Publisher> publisher,
+               std::unique_ptr<Guard> guard,
                std::shared_ptr<ViolationLog> violations, bool keep_scratch);
 
   const Plan& plan() const { return plan_; }
@@ -30,6 +32,7 @@ class SandboxState {
   void KeepScratch();
   std::vector<Quarantined> FoundByGuard() const { return guard_ ? guard_->Found() : std::vector<Quarantined>(); }
   IsolationState Isolation() const;
+  const std::vector<PublishedPort>& published() const { return published_; }
   ViolationReport Violations();
   void Listen(ViolationCallback callback);
 
@@ -43,6 +46,8 @@ class SandboxState {
   WorkingDir scratch_;                                 // guarded by mutex_
   std::vector<std::shared_ptr<ChildState>> children_;  // guarded by mutex_; those not known to have ended
   std::unique_ptr<net::EgressProxy> egress_;           // guarded by mutex_
+  std::unique_ptr<net::Publisher> publisher_;          // guarded by mutex_
+  const std::vector<PublishedPort> published_;
   const std::unique_ptr<PreparedSandbox> prepared_;
   const std::shared_ptr<Guard> guard_;
   const std::shared_ptr<ViolationLog> violations_;

@@ -75,6 +75,8 @@ class Relay {
 
   std::uint64_t bytes_up() const { return up_.bytes; }
   std::uint64_t bytes_down() const { return down_.bytes; }
+  // The client has got all that the upstream ever said, and knows it.
+  bool down_told() const { return down_.told; }
 
   // What an end other than kStopped means for the one who asked, and in words; to be asked before errno changes.
   static std::pair<NetworkOutcome, std::string> OutcomeOf(End end);

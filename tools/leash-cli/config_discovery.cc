@@ -113,6 +113,7 @@ class Judge {
     if (file_.layer.network.value_or(NetworkMode::kDeny) != NetworkMode::kDeny) {
       return RefuseKey("network", fmt::format("other than \"deny\" {}", kNamedOnly));
     }
+    if (!file_.layer.listen.empty()) return RefuseKey("listen", kNamedOnly);
     if (file_.layer.audit_log.has_value()) return RefuseKey("audit-log", kNamedOnly);
     if (file_.layer.best_effort_limits.value_or(false)) {
       return RefuseKey("limits.best-effort", fmt::format("= true {}", kNamedOnly));

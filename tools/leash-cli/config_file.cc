@@ -56,6 +56,7 @@ class Reader {
         Row{"name-servers", &Reader::ReadNameServers},
         Row{"upstream-proxy", &Reader::ReadUpstreamProxy},
         Row{"resolve-locally", &Reader::ReadResolveLocally},
+        Row{"listen", &Reader::ReadListen},
         Row{"audit-log", &Reader::ReadAuditLog},
         Row{"security", &Reader::ReadSecurity},
         Row{"paths", &Reader::ReadPaths},
@@ -210,6 +211,15 @@ class Reader {
   absl::Status ReadResolveLocally(const toml::node& node, const std::string& key) {
     LEASH_ASSIGN_OR_RETURN(file_.layer.resolve_locally, Boolean(node, key));
     return absl::OkStatus();
+  }
+
+  absl::Status ReadListen(const toml::node& node, const std::string& key) {
+    return Strings(node, key, [&](const std::string& text, const toml::node& element) -> absl::Status {
+      const absl::StatusOr<std::vector<PublishedPort>> ports = PublishedPort::Parse(text);
+      if (!ports.ok()) return Error(element, key, TextOf(ports.status()));
+      file_.layer.listen.insert(file_.layer.listen.end(), ports->begin(), ports->end());
+      return absl::OkStatus();
+    });
   }
 
   absl::Status ReadAuditLog(const toml::node& node, const std::string& key) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/descriptor_limit.h"
+#include "base/host_port.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -88,6 +89,21 @@ absl::StatusOr<std::shared_ptr<AuditLog>> ListenToNetwork(const Settings& settin
   return log;
 }
 
+// Which port was free, nobody else can tell. The others are as they were asked for.
+void TellOfPorts(const std::vector<PublishedPort>& asked, const std::vector<PublishedPort>& published) {
+  for (std::size_t i = 0; i < published.size(); ++i) {
+    const PublishedPort& port = published[i];
+    const std::string text =
+        fmt::format("listening on {} for port {} of the sandbox",
+                    base::HostPort(port.address.empty() ? "127.0.0.1" : port.address, port.host_port), port.inside_port);
+    if (asked[i].host_port == 0) {
+      PrintMessage(text);
+    } else {
+      base::Log(base::LogLevel::kInfo, "{}", text);
+    }
+  }
+}
+
 template <NetworkPolicy N>
 int With(const Settings& settings, N network, const Body& body) {
   base::UniqueFd report_file;
@@ -96,13 +112,14 @@ int With(const Settings& settings, N network, const Body& body) {
     if (!opened.ok()) return Fail(opened.status());
     report_file = *std::move(opened);
   }
-  if (!N::kDeniesAll) base::RaiseDescriptorLimit();  // two for each connection
+  if (!N::kDeniesAll || !settings.config.listen.empty()) base::RaiseDescriptorLimit();  // two for each connection
   SandboxConfig config = settings.config;
   const auto summary = std::make_shared<NetworkSummary>();
   const absl::StatusOr<std::shared_ptr<AuditLog>> log = ListenToNetwork(settings, summary, config);
   if (!log.ok()) return Fail(log.status());
   absl::StatusOr<Sandbox<N>> sandbox = Sandbox<N>::Create({std::move(config), std::move(network)});
   if (!sandbox.ok()) return Fail(sandbox.status());
+  TellOfPorts(settings.config.listen, sandbox->PublishedPorts());
   const std::string scratch = sandbox->ScratchDir();
   const absl::StatusOr<Ended> ended =
       body(settings, [&](std::string program) { return sandbox->Command(std::move(program)); });

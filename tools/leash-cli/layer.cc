@@ -1,5 +1,6 @@
 #include "layer.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/status.h"
@@ -88,6 +89,16 @@ absl::Status SetNetwork(const Layer& file, const Layer& line, Settings& settings
   return absl::OkStatus();
 }
 
+// Said twice is no error; but two that are to be free are two.
+std::vector<PublishedPort> AllPorts(const Layer& file, const Layer& line) {
+  std::vector<PublishedPort> ports;
+  for (const PublishedPort& port : Joined(file.listen, line.listen)) {
+    const bool known = std::find(ports.begin(), ports.end(), port) != ports.end();
+    if (!known || port.host_port == 0) ports.push_back(port);
+  }
+  return ports;
+}
+
 }  // namespace
 
 std::optional<NetworkMode> ParseNetworkMode(std::string_view name) {
@@ -108,6 +119,7 @@ absl::StatusOr<Settings> Combine(const Layer& file, const Layer& line, const std
   config.security =
       config.isolation == Isolation::kPermissive ? SecurityConfig::Permissive() : SecurityConfig::Strict();
   for (const auto& [toggle, on] : Joined(file.security, line.security)) config.security.*(toggle->field) = on;
+  config.listen = AllPorts(file, line);
   config.grants = Joined(file.grants, line.grants);
   config.denied = Joined(file.denied, line.denied);
   config.limits = JoinedLimits(file.limits, line.limits);

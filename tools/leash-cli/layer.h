@@ -36,6 +36,7 @@ struct Layer {
   std::vector<std::string> name_servers;
   std::optional<std::string> upstream_proxy;
   std::optional<bool> resolve_locally;
+  std::vector<PublishedPort> listen;
   std::vector<std::pair<const Toggle*, bool>> security;  // a later entry beats an earlier one
   std::vector<Grant> grants;
   std::vector<std::string> denied;

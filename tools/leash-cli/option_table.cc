@@ -17,7 +17,8 @@ constexpr std::array kCommands = {
                 "  leash run echo hello\n"
                 "  leash run --workdir . make test            # may write the current directory\n"
                 "  leash run --strict --executable tool \"$PWD/tool\"\n"
-                "  leash run --timeout 30 --max-memory 512M -e LANG=C python3 script.py\n"},
+                "  leash run --timeout 30 --max-memory 512M -e LANG=C python3 script.py\n"
+                "  leash run --listen 8080 python3 -m http.server 8080\n"},
     CommandInfo{CommandId::kShell, "shell", "[OPTIONS] [-- ARGS...]",
                 "run a shell in a sandbox, on a terminal of its own",
                 "The shell is $SHELL if the sandbox can run it, else /bin/bash, else /bin/sh.\n"
@@ -79,6 +80,8 @@ constexpr std::array kOptions = {
            kSandbox},
     Option{OptionId::kResolveLocally, "resolve-locally", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Network",
            "give an upstream proxy only names that resolve here too", kSandbox},
+    Option{OptionId::kListen, "listen", 0, "", Takes::kValue, "PORT[:INSIDE]", Offer::kNothing, "", "Network",
+           "lead a port of this machine's loopback to a server inside; repeatable", kSandbox},
 
     Option{OptionId::kReadable, "readable", 0, "", Takes::kValue, "PATH", Offer::kFile, "", "Files",
            "may be read; repeatable, as all of this group", kSandbox},

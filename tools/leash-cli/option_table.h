@@ -45,6 +45,7 @@ enum class OptionId {
   kNameServer,
   kUpstreamProxy,
   kResolveLocally,
+  kListen,
   kReadable,
   kWritable,
   kExecutable,

@@ -56,6 +56,12 @@ absl::Status AddGrant(std::string path, Access access, Layer& layer) {
   return absl::OkStatus();
 }
 
+absl::Status AddPorts(std::string_view text, Layer& layer) {
+  LEASH_ASSIGN_OR_RETURN(const std::vector<PublishedPort> ports, PublishedPort::Parse(text));
+  layer.listen.insert(layer.listen.end(), ports.begin(), ports.end());
+  return absl::OkStatus();
+}
+
 absl::Status Apply(const Occurrence& flag, Layer& layer) {
   const std::string& value = flag.value;
   switch (flag.option->id) {
@@ -82,6 +88,8 @@ absl::Status Apply(const Occurrence& flag, Layer& layer) {
       return Store<std::string>(value, layer.upstream_proxy);
     case OptionId::kResolveLocally:
       return Store<bool>(true, layer.resolve_locally);
+    case OptionId::kListen:
+      return AddPorts(value, layer);
     case OptionId::kReadable:
       return AddGrant(value, Access::kRead, layer);
     case OptionId::kWritable:

@@ -216,9 +216,14 @@ class Redirection {
 
 }  // namespace
 
-std::vector<NetlinkExchange> EgressNetwork(bool ipv6) {
+std::vector<NetlinkExchange> LoopbackNetwork(bool ipv6) {
   std::vector<NetlinkExchange> exchanges;
   exchanges.push_back({NETLINK_ROUTE, wire::SetUpStage::kLoopback, LoopbackUp(ipv6)});
+  return exchanges;
+}
+
+std::vector<NetlinkExchange> EgressNetwork(bool ipv6) {
+  std::vector<NetlinkExchange> exchanges = LoopbackNetwork(ipv6);
   exchanges.push_back({NETLINK_ROUTE, wire::SetUpStage::kRoute, EveryAddressIsLocal(AF_INET)});
   if (ipv6) exchanges.push_back({NETLINK_ROUTE, wire::SetUpStage::kRoute, EveryAddressIsLocal(AF_INET6)});
   exchanges.push_back({NETLINK_NETFILTER, wire::SetUpStage::kRedirection, Redirection(ipv6).Take()});

@@ -1,4 +1,4 @@
-// The network of a sandbox with a network policy, as what its init process is to tell the kernel: every address is a
+// The network of a sandbox, as what its init process is to tell the kernel. With a network policy every address is a
 // local one, and every connection goes to the egress proxy's listener. There is no way from it to the host's network:
 // nothing but loopback is in it.
 #pragma once
@@ -25,6 +25,9 @@ inline constexpr std::uint16_t kSparePorts[] = {22, 53, 80, 443, 9418};
 // In the order in which they are to be sent. Without `ipv6` nothing of that family is set up: for machines that have
 // none (HasIpv6).
 std::vector<NetlinkExchange> EgressNetwork(bool ipv6);
+
+// Loopback alone: for a sandbox without a network policy whose servers are published. No address leads out of it.
+std::vector<NetlinkExchange> LoopbackNetwork(bool ipv6);
 
 // Whether this process can make sockets of that family: if it cannot, its sandboxes cannot either.
 bool HasIpv6();

@@ -147,6 +147,7 @@ EgressResult SetUpEgress(const EgressOrder& order, const char* arena) {
     if (steps[i].stage != SetUpStage::kRedirection) return failed(steps[i].stage, error);
     result.redirection_error = error;
   }
+  if (!order.intake) return result;
   if (const long error = OpenIntake(order, result); error < 0) return failed(SetUpStage::kIntake, error);
   return result;
 }

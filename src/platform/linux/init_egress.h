@@ -1,4 +1,4 @@
-// The network of a sandbox with a network policy, as its init process makes it. Freestanding: system calls only.
+// The network of a sandbox, as its init process makes it. Freestanding: system calls only.
 #pragma once
 
 #include "platform/linux/init_wire.h"

@@ -8,10 +8,12 @@
 #include <asm/termios.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -204,6 +206,10 @@ class Init {
       case RequestKind::kSignal:
         Signal(message.request);
         break;
+      case RequestKind::kSockets:
+        if (message.fd_count != 1) End();
+        SendSockets(message.fds[0], message.request.family);
+        break;
       case RequestKind::kSetUp:
         End();
     }
@@ -220,6 +226,24 @@ class Init {
       if (one.pid == 0 || one.command != request.command) continue;
       Sys(SYS_kill, one.leads_group ? -one.pid : one.pid, request.signal);
     }
+  }
+
+  static void SendSockets(int answers, int family) {
+    Answer answer = {};
+    answer.kind = AnswerKind::kSockets;
+    answer.family = family;
+    int fds[wire::kMostAnswerDescriptors] = {};
+    int count = 0;
+    while (count < wire::kMostAnswerDescriptors) {
+      const long fd = Sys(SYS_socket, family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+      if (fd < 0) {
+        answer.error = static_cast<int>(-fd);
+        break;
+      }
+      fds[count++] = static_cast<int>(fd);
+    }
+    Send(answers, answer, fds, count);
+    for (int i = 0; i < count; ++i) Sys(SYS_close, fds[i]);
   }
 
   void Spawn(Message& message) {
@@ -290,7 +314,8 @@ class Init {
     order.parent = static_cast<pid_t>(Sys(SYS_getpid));
     order.signals_scoped = order_->landlock_scoped != 0;
     order.sockets_refused = order_->sockets_refused;
-    order.network_local = order_->egress.wanted;
+    order.network_local = order_->egress.wanted && order_->egress.intake;
+    order.network_loopback = order_->egress.wanted && !order_->egress.intake;
     return true;
   }
 

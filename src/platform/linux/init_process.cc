@@ -83,6 +83,20 @@ struct Attachment {
   alignas(cmsghdr) char buffer[CMSG_SPACE(sizeof(int) * wire::kMostDescriptors)] = {};
 };
 
+// sendmsg(2), with what it gives.
+ssize_t SendRequest(int control, const wire::Request& request, std::span<const int> descriptors, int flags) {
+  iovec body = {const_cast<wire::Request*>(&request), sizeof(request)};
+  msghdr header = {};
+  header.msg_iov = &body;
+  header.msg_iovlen = 1;
+  const Attachment attachment(header, descriptors);
+  ssize_t sent;
+  do {
+    sent = ::sendmsg(control, &header, MSG_NOSIGNAL | flags);
+  } while (sent < 0 && errno == EINTR);
+  return sent;
+}
+
 absl::StatusOr<base::UniqueFd> InMemory(std::span<const char> bytes) {
   base::UniqueFd fd(::memfd_create("leash-order", MFD_CLOEXEC | 0x0008U));  // MFD_NOEXEC_SEAL
   if (!fd) fd.reset(::memfd_create("leash-order", MFD_CLOEXEC));
@@ -167,16 +181,15 @@ absl::Status InitProcess::Send(wire::RequestKind kind, std::uint64_t command, st
   }
   for (const int fd : descriptors) attached[count++] = fd;
 
-  iovec body = {&request, sizeof(request)};
-  msghdr header = {};
-  header.msg_iov = &body;
-  header.msg_iovlen = 1;
-  const Attachment attachment(header, std::span(attached.data(), count));
-  while (::sendmsg(control_.get(), &header, MSG_NOSIGNAL) < 0) {
-    if (errno == EINTR) continue;
-    return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot reach the sandbox's init process");
-  }
-  return absl::OkStatus();
+  if (SendRequest(control_.get(), request, std::span(attached.data(), count), 0) >= 0) return absl::OkStatus();
+  return base::ErrnoError(ErrorCode::kSpawnFailed, errno, "cannot reach the sandbox's init process");
+}
+
+bool InitProcess::AskForSockets(int family, int answers) const {
+  wire::Request request = {};
+  request.kind = wire::RequestKind::kSockets;
+  request.family = family;
+  return SendRequest(control_.get(), request, std::span(&answers, 1), MSG_DONTWAIT) >= 0;
 }
 
 absl::StatusOr<Received> InitProcess::ReceiveAnswer() const {

@@ -68,6 +68,8 @@ class InitProcess {
   // One request. `descriptors` are borrowed. Safe from any thread.
   absl::Status Send(wire::RequestKind kind, std::uint64_t command, std::span<const char> arena,
                     std::span<const int> descriptors, std::uint32_t streams = 0, int signal = 0) const;
+  // Asks for sockets of the sandbox's network, as an answer on the other end of `answers`. Never waits. False: not now.
+  bool AskForSockets(int family, int answers) const;
   // The answer to kSetUp. Blocks.
   absl::StatusOr<Received> ReceiveAnswer() const;
 

@@ -5,7 +5,7 @@
 // The init process maps it and trusts it, since nobody but leash can write it.
 //
 // First comes one kSetUp, answered on the same socket. After that, any number of kSpawn, each with a socket of its own
-// for its answers, so that commands are independent of each other; and kSignal, which has none.
+// for its answers, so that commands are independent of each other; kSignal, which has none; and kSockets.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,8 @@ enum class RequestKind : std::uint32_t {
   kSetUp,   // [arena: SetUpOrder, then the control groups of commands, open for entering]
   kSpawn,   // [arena: SpawnOrder, answers, stdin, stdout, stderr]; with a terminal: those streams that have their own
   kSignal,  // none
+  // [answers]: for TCP sockets of the sandbox's network, by which leash connects to what listens there
+  kSockets,
 };
 
 struct Request {
@@ -31,6 +33,7 @@ struct Request {
   std::uint64_t command;  // a number of leash's choosing, for kSpawn and kSignal
   std::int32_t signal;
   std::uint32_t streams;  // kSpawn: bit i is set when stream i has a descriptor; the others are the terminal
+  std::int32_t family;    // kSockets
 };
 inline constexpr int kMostDescriptors = 5;  // of a request
 inline constexpr int kMostAnswerDescriptors = 16;
@@ -92,7 +95,7 @@ struct NetlinkStep {
   std::uint32_t acknowledgements;
 };
 
-// The network of a sandbox with a network policy; see egress_network.h.
+// The network of a sandbox whose programs have one; see egress_network.h.
 struct EgressOrder {
   Offset steps;
   std::uint32_t step_count;
@@ -100,6 +103,7 @@ struct EgressOrder {
   std::uint16_t spare_port_count;
   std::uint16_t port;  // of the listeners
   bool wanted;
+  bool intake;  // a network policy wants the listeners and resolvers; else there is loopback alone
   bool ipv6;
   bool diagnostics;  // a socket of NETLINK_SOCK_DIAG as well
 };
@@ -158,6 +162,7 @@ enum class AnswerKind : std::uint32_t {
   kStarted,  // of kSpawn: [a pidfd of the command, with a terminal its master]
   kFailed,   // of kSpawn: stage, error
   kEnded,    // of kSpawn, the last: how
+  kSockets,  // of kSockets: [sockets, none or as many as there is room for], family, error when there are none
 };
 
 struct Answer {
@@ -167,6 +172,7 @@ struct Answer {
   std::uint32_t step;
   std::int32_t wait_status;  // as wait(2) gives it
   std::uint32_t listeners;   // how many of the descriptors
+  std::int32_t family;       // kSockets: as it was asked for
   std::uint64_t user_microseconds;
   std::uint64_t system_microseconds;
   std::uint64_t peak_memory_kib;

@@ -299,6 +299,12 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
                                    "supervisor, and there are none: {}; {}; use --network deny, or see: leash doctor",
                                    why_no_namespaces, support.why_not));
   }
+  if (!plan.published.empty()) {
+    return base::Error(ErrorCode::kUnsupported,
+                       fmt::format("published ports (--listen) need namespaces, and there are none: {}; see: leash "
+                                   "doctor",
+                                   why_no_namespaces));
+  }
   LEASH_RETURN_IF_ERROR(CheckDescendantsAreSeen());
   const LandlockFeatures features = DetectLandlock();
   LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));

@@ -68,6 +68,7 @@ struct LaunchOrder {
   bool sockets_refused = false;
   bool network_supervised = false;  // see supervisor_internet.h
   bool network_local = false;       // every address must be one of the sandbox's own network: see egress_network.h
+  bool network_loopback = false;    // no address but loopback's must be reachable
 
   // Answers, written by the child into its parent's memory.
   LaunchStage failed_stage = LaunchStage::kNone;

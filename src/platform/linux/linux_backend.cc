@@ -120,14 +120,16 @@ class LinuxBackend final : public core::Backend {
 
   std::vector<core::SystemCallNote> SystemCallNotes(const core::Plan& plan) override {
     std::vector<core::SystemCallNote> notes;
-    // With namespaces there is no supervisor; whether there are any is known when the sandbox is made.
-    const bool supervised = plan.namespaces != Namespaces::kRequire && SupervisorSupportOfProcess().available();
+    // With namespaces there is no supervisor; whether there are any is known when the sandbox is made. Published ports
+    // need them.
+    const bool denied = !core::HasSockets(plan);
+    const bool supervised = plan.published.empty() && plan.namespaces != Namespaces::kRequire &&
+                            SupervisorSupportOfProcess().available();
     const bool unsupervised = plan.namespaces != Namespaces::kOff || !supervised;
     for (const SyscallGroup& group : SyscallTable()) {
-      const bool with =
-          supervised && AppliesTo(group.scope, {.network_denied = plan.network_denied, .supervised = true});
-      const bool without = unsupervised && AppliesTo(group.scope, {.network_denied = plan.network_denied,
-                                                                   .nested_allowed = plan.allow_nested});
+      const bool with = supervised && AppliesTo(group.scope, {.network_denied = denied, .supervised = true});
+      const bool without =
+          unsupervised && AppliesTo(group.scope, {.network_denied = denied, .nested_allowed = plan.allow_nested});
       if (!with && !without) continue;
       std::string why(group.why);
       if (supervised && unsupervised && with != without) {

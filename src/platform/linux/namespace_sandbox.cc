@@ -20,6 +20,7 @@
 #include "fmt/format.h"
 #include "platform/linux/egress_intake.h"
 #include "platform/linux/egress_network.h"
+#include "platform/linux/init_sockets.h"
 #include "platform/linux/landlock.h"
 #include "platform/linux/launch_error.h"
 #include "platform/linux/limits.h"
@@ -178,6 +179,10 @@ class NamespaceSandbox final : public core::PreparedSandbox {
   }
   core::HeldBy Isolation() const override { return {true, false, "", "the sandbox has namespaces of its own"}; }
   core::EgressIntake TakeEgress() override { return std::exchange(egress_, {}); }
+  absl::StatusOr<core::InsideSockets> MakeInsideSockets() override {
+    LEASH_ASSIGN_OR_RETURN(std::unique_ptr<base::SocketSource> source, MakeInitSockets(init_));
+    return core::InsideSockets{std::move(source), &Splice};
+  }
   void SettleReports() override {
     if (audit_ != nullptr) audit_->Settle();
   }
@@ -203,7 +208,7 @@ absl::StatusOr<std::unique_ptr<Supervisor>> MakeObserver(const core::Plan& plan,
     report.sink->NotSeen(NotObserved(support));
     return nullptr;
   }
-  const auto filter = SeccompFilter({.network_denied = plan.network_denied, .nested_allowed = plan.allow_nested});
+  const auto filter = SeccompFilter({.network_denied = !core::HasSockets(plan), .nested_allowed = plan.allow_nested});
   auto observer = std::make_unique<Supervisor>(plan, base::UniqueFd(),
                                                Observation{report.sink, filter, true, report.audit != nullptr});
   LEASH_RETURN_IF_ERROR(observer->Start());
@@ -212,14 +217,15 @@ absl::StatusOr<std::unique_ptr<Supervisor>> MakeObserver(const core::Plan& plan,
 
 wire::EgressOrder FillEgress(const core::Plan& plan, ArenaBuilder& arena) {
   wire::EgressOrder order = {};
-  order.wanted = !plan.network_denied;
+  order.wanted = core::HasSockets(plan);
   if (!order.wanted) return order;
+  order.intake = !plan.network_denied;
   order.port = core::kEgressPort;
   order.ipv6 = HasIpv6();
   order.diagnostics = plan.identify_programs;
   for (const std::uint16_t port : kSparePorts) order.spare_ports[order.spare_port_count++] = port;
   std::vector<wire::NetlinkStep> steps;
-  for (const NetlinkExchange& exchange : EgressNetwork(order.ipv6)) {
+  for (const NetlinkExchange& exchange : order.intake ? EgressNetwork(order.ipv6) : LoopbackNetwork(order.ipv6)) {
     const std::span<const std::uint8_t> bytes = exchange.messages.bytes();
     steps.push_back({exchange.protocol, exchange.stage, arena.AddArray(bytes), static_cast<std::uint32_t>(bytes.size()),
                      exchange.messages.acknowledgements()});
@@ -258,11 +264,11 @@ void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const M
   wire::SetUpOrder order = {};
   order.landlock_fs = features.fs;
   // With a network, which connections lead somewhere is for the sandbox's own network to say.
-  order.landlock_net = plan.network_denied ? features.net : 0;
+  order.landlock_net = core::HasSockets(plan) ? 0 : features.net;
   order.landlock_scoped = features.scoped;
   order.root_rights = mounts.root_rights;
   order.restrict_flags = plan.report_violations ? features.report_flags : features.quiet_flags;
-  order.sockets_refused = plan.network_denied;
+  order.sockets_refused = !core::HasSockets(plan);
   order.keep_session = plan.keep_terminal;
   order.observed = observed;
   if (mounts.own_root) {
@@ -287,8 +293,8 @@ void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const M
   }
   order.step_count = static_cast<std::uint32_t>(steps.size());
   order.steps = arena.AddArray(std::span<const wire::MountStep>(steps));
-  const std::span<const sock_filter> filter =
-      SeccompFilter({.network_denied = plan.network_denied, .nested_allowed = plan.allow_nested, .reported = observed});
+  const std::span<const sock_filter> filter = SeccompFilter(
+      {.network_denied = !core::HasSockets(plan), .nested_allowed = plan.allow_nested, .reported = observed});
   order.filter = arena.AddArray(filter);
   order.filter_length = static_cast<std::uint32_t>(filter.size());
   order.egress = FillEgress(plan, arena);

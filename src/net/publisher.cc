@@ -1,0 +1,275 @@
+#include "net/publisher.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "base/event_loop.h"
+#include "base/status.h"
+#include "fmt/format.h"
+#include "net/ip_address.h"
+#include "net/loop_handles.h"
+#include "net/published_connection.h"
+#include "net/published_port.h"
+#include "net/sockets.h"
+
+namespace leash::net {
+namespace {
+
+constexpr int kBacklog = 4096;  // the kernel has a limit of its own, net.core.somaxconn
+constexpr int kAcceptsATurn = 64;
+// Clients that have no socket of the inside yet. Others wait in the kernel's queue.
+constexpr std::size_t kMostWaiting = 64;
+// After the system had no room for another connection.
+constexpr absl::Duration kPause = absl::Milliseconds(50);
+constexpr absl::Duration kShortPause = absl::Milliseconds(1);
+constexpr absl::Duration kDrainStep = absl::Milliseconds(2);
+// How often a port that is free for one family is looked for until it is for the other as well.
+constexpr int kTries = 32;
+
+struct BoundPort {
+  std::vector<base::UniqueFd> sockets;
+  std::uint16_t host_port = 0;
+};
+
+// Empty with errno on failure.
+base::UniqueFd ListenOn(const Endpoint& endpoint) {
+  sockaddr_storage address;
+  const socklen_t size = endpoint.ToSockaddr(address);
+  base::UniqueFd socket = NewSocket(address.ss_family, SOCK_STREAM);
+  if (!socket) return socket;
+  const int on = 1;
+  // So that connections of an earlier sandbox, which the kernel remembers for a minute, are no hindrance.
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (address.ss_family == AF_INET6) (void)::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
+      ::listen(socket.get(), kBacklog) == 0) {
+    return socket;
+  }
+  const int error = errno;
+  socket.reset();
+  errno = error;
+  return socket;
+}
+
+std::uint16_t PortOf(int socket) {
+  sockaddr_storage address = {};
+  socklen_t size = sizeof(address);
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+  const std::optional<Endpoint> endpoint = Endpoint::FromSockaddr(reinterpret_cast<const sockaddr&>(address));
+  return endpoint.has_value() ? endpoint->port : 0;
+}
+
+absl::Status CannotListen(const Endpoint& endpoint, const PublishedPort& port, int error) {
+  std::string advice;
+  if (error == EADDRINUSE) {
+    advice = fmt::format("; another program or sandbox listens there: publish another port, or any that is free (0:{})",
+                         port.inside_port);
+  } else if (error == EACCES) {
+    advice = "; ports below 1024 are for root";
+  } else if (error == EADDRNOTAVAIL) {
+    advice = "; no interface of this machine has that address";
+  }
+  return base::Error(ErrorCode::kIo, fmt::format("cannot listen on {} for port {} of the sandbox: {}{}",
+                                                 endpoint.ToString(), port.inside_port, base::ErrnoText(error), advice));
+}
+
+// On each address of `port`. A machine without IPv6 has no ::1.
+absl::StatusOr<BoundPort> BindOnce(const PublishedPort& port) {
+  BoundPort bound;
+  bound.host_port = port.host_port;
+  for (const IpAddress& address : AddressesOf(port)) {
+    const Endpoint endpoint{address, bound.host_port};
+    base::UniqueFd socket = ListenOn(endpoint);
+    if (!socket) {
+      const int error = errno;
+      const bool has_none = error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
+      if (has_none && port.address.empty() && !address.is_v4()) break;
+      return CannotListen(endpoint, port, error);
+    }
+    bound.host_port = PortOf(socket.get());
+    bound.sockets.push_back(std::move(socket));
+  }
+  return bound;
+}
+
+absl::StatusOr<BoundPort> Bind(const PublishedPort& port) {
+  LEASH_RETURN_IF_ERROR(CheckPublishedPort(port));
+  absl::StatusOr<BoundPort> bound = BindOnce(port);
+  for (int i = 1; i < kTries && port.host_port == 0 && !bound.ok(); ++i) bound = BindOnce(port);
+  return bound;
+}
+
+}  // namespace
+
+class Publisher::Service {
+ public:
+  Service(uv_loop_s* loop, PublisherOptions& options)
+      : context_{loop, options.settings, RelayBuffers(options.splice), SocketStock(loop, std::move(options.source))},
+        buried_(loop, [this] { dead_.clear(); }),
+        pause_(loop, [this] { Listen(SocketWatch::kReadable); }),
+        drain_(loop, [this] { DrainStep(); }) {}
+
+  absl::Status Start(const std::vector<PublishedPort>& ports, std::vector<BoundPort>& bound) {
+    const auto no_room = [] {
+      return base::Error(ErrorCode::kIo, "the system has no room to watch the published ports");
+    };
+    if (!context_.stock.ok()) return no_room();
+    for (std::size_t i = 0; i < bound.size(); ++i) {
+      targets_.push_back(std::make_unique<PublishedTarget>(PublishedTarget{ports[i].inside_port, {AF_INET, AF_INET6}}));
+      for (base::UniqueFd& socket : bound[i].sockets) {
+        const int fd = socket.get();
+        auto watch = std::make_unique<SocketWatch>(
+            context_.loop, fd, [this, fd, target = targets_.back().get()](int) { AcceptFrom(fd, *target); });
+        if (!watch->ok()) return no_room();
+        listeners_.push_back({std::move(socket), std::move(watch)});
+      }
+    }
+    context_.stock.Fill(AF_INET);
+    Listen(SocketWatch::kReadable);
+    return absl::OkStatus();
+  }
+
+  std::size_t connections() const { return connections_.size(); }
+
+  void StopListening() {
+    pause_.Stop();
+    listeners_.clear();
+  }
+
+  void WhenDrained(std::function<void()> drained) {
+    drained_ = std::move(drained);
+    DrainStep();
+  }
+
+ private:
+  struct Listener {
+    base::UniqueFd socket;
+    std::unique_ptr<SocketWatch> watch;  // goes before the socket
+  };
+
+  void Listen(int events) {
+    for (const Listener& listener : listeners_) listener.watch->Watch(events);
+  }
+
+  void Pause(absl::Duration time) {
+    Listen(SocketWatch::kNothing);
+    pause_.Start(time);
+  }
+
+  void AcceptFrom(int listener, PublishedTarget& target) {
+    for (int turn = 0; turn < kAcceptsATurn; ++turn) {
+      if (context_.stock.waiting() >= kMostWaiting) return Pause(kShortPause);
+      base::UniqueFd client = Accept(listener);
+      if (!client) {
+        if (!WouldBlock()) Pause(kPause);
+        return;
+      }
+      if (connections_.size() >= context_.settings.connections) continue;  // closed
+      Serve(std::move(client), target);
+    }
+  }
+
+  void Serve(base::UniqueFd client, PublishedTarget& target) {
+    const std::uint64_t key = next_++;
+    auto connection =
+        std::make_unique<PublishedConnection>(context_, std::move(client), target, [this, key] { Bury(key); });
+    PublishedConnection* const raw = connection.get();
+    connections_.emplace(key, std::move(connection));
+    raw->Start();
+  }
+
+  // A connection says that it is done from within its own code: it goes when that has returned.
+  void Bury(std::uint64_t key) {
+    const auto found = connections_.find(key);
+    if (found == connections_.end()) return;
+    dead_.push_back(std::move(found->second));
+    connections_.erase(found);
+    buried_.Start(absl::ZeroDuration());
+  }
+
+  void DrainStep() {
+    if (!drained_) return;
+    for (const auto& [key, connection] : connections_) {
+      if (connection->Carries()) return drain_.Start(kDrainStep);
+    }
+    std::exchange(drained_, nullptr)();
+  }
+
+  PublisherContext context_;
+  std::vector<std::unique_ptr<PublishedTarget>> targets_;
+  std::vector<Listener> listeners_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<PublishedConnection>> connections_;
+  std::vector<std::unique_ptr<PublishedConnection>> dead_;
+  std::uint64_t next_ = 0;
+  std::function<void()> drained_;
+  Timer buried_;
+  Timer pause_;
+  Timer drain_;
+};
+
+Publisher::Publisher(std::unique_ptr<Service> service, std::vector<PublishedPort> ports)
+    : service_(std::move(service)), ports_(std::move(ports)) {}
+
+absl::StatusOr<std::unique_ptr<Publisher>> Publisher::Start(PublisherOptions options) {
+  std::vector<BoundPort> bound;
+  std::vector<PublishedPort> ports = std::move(options.ports);
+  for (PublishedPort& port : ports) {
+    LEASH_ASSIGN_OR_RETURN(BoundPort one, Bind(port));
+    port.host_port = one.host_port;
+    bound.push_back(std::move(one));
+  }
+  absl::Status status;
+  std::unique_ptr<Service> service;
+  base::EventLoop& loop = base::EventLoop::Shared();
+  loop.RunSync([&] {
+    service = std::make_unique<Service>(loop.Handle(), options);
+    status = service->Start(ports, bound);
+    if (!status.ok()) service.reset();
+  });
+  LEASH_RETURN_IF_ERROR(status);
+  return std::unique_ptr<Publisher>(new Publisher(std::move(service), std::move(ports)));
+}
+
+Publisher::~Publisher() {
+  base::EventLoop::Shared().RunSync([&] { service_.reset(); });
+}
+
+std::size_t Publisher::connections() const {
+  std::size_t count = 0;
+  base::EventLoop::Shared().RunSync([&] { count = service_->connections(); });
+  return count;
+}
+
+void Publisher::StopListening() {
+  base::EventLoop::Shared().RunSync([&] { service_->StopListening(); });
+}
+
+void Publisher::Drain(absl::Duration most) {
+  struct Wait {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool over = false;
+  };
+  base::EventLoop& loop = base::EventLoop::Shared();
+  if (loop.IsCurrentThread()) return;
+  const auto wait = std::make_shared<Wait>();
+  loop.RunSync([&] {
+    service_->WhenDrained([wait] {
+      const std::lock_guard lock(wait->mutex);
+      wait->over = true;
+      wait->changed.notify_all();
+    });
+  });
+  std::unique_lock lock(wait->mutex);
+  wait->changed.wait_for(lock, absl::ToChronoMilliseconds(most), [&] { return wait->over; });
+}
+
+}  // namespace leash::net
