@@ -58,9 +58,9 @@ class Planner {
     for (const PublishedPort& port : config_.listen) {
       LEASH_RETURN_IF_ERROR(net::CheckPublishedPort(port));
       if (plan_.network_denied || port.inside_port != kEgressPort) continue;
-      return base::Error(ErrorCode::kInvalidArgument,
-                         fmt::format("port {} of the sandbox cannot be published: the egress proxy has it there",
-                                     port.inside_port));
+      return base::Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format("port {} of the sandbox cannot be published: the egress proxy has it there", port.inside_port));
     }
     plan_.published = config_.listen;
     return absl::OkStatus();

@@ -21,8 +21,7 @@ constexpr absl::Duration kLastWords = absl::Seconds(2);
 
 SandboxState::SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared,
                            std::unique_ptr<net::EgressProxy> egress, std::unique_ptr<net::Publisher> publisher,
-                           std::unique_ptr<Guard> guard,
-                           std::shared_ptr<ViolationLog> violations, bool keep_scratch)
+                           std::unique_ptr<Guard> guard, std::shared_ptr<ViolationLog> violations, bool keep_scratch)
     : plan_(std::move(plan)),
       keep_scratch_(keep_scratch),
       scratch_(std::move(scratch)),

@@ -20,11 +20,11 @@ namespace leash::core {
 
 class SandboxState {
  public:
-  // `egress` is null for a plan without a network, `publisher` without published ports; `guard` may be, and `violations` when they are not reported.
+  // `egress` is null for a plan without a network, `publisher` without published ports; `guard` may be, and
+  // `violations` when they are not reported.
   SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared,
                std::unique_ptr<net::EgressProxy> egress, std::unique_ptr<net::Publisher> publisher,
-               std::unique_ptr<Guard> guard,
-               std::shared_ptr<ViolationLog> violations, bool keep_scratch);
+               std::unique_ptr<Guard> guard, std::shared_ptr<ViolationLog> violations, bool keep_scratch);
 
   const Plan& plan() const { return plan_; }
   absl::StatusOr<std::shared_ptr<ChildState>> Spawn(const SpawnRequest& request, absl::Time deadline);

@@ -53,8 +53,7 @@ bool PublishedConnection::Carries() const { return relay_ != nullptr && !relay_-
 void PublishedConnection::TryNext() {
   if (next_ == families_.size()) return Refuse();
   const int family = families_[next_++];
-  context_.stock.Take(family, presence_,
-                      [this, family](base::UniqueFd socket) { Connect(family, std::move(socket)); });
+  context_.stock.Take(family, presence_, [this, family](base::UniqueFd socket) { Connect(family, std::move(socket)); });
 }
 
 void PublishedConnection::Connect(int family, base::UniqueFd socket) {

@@ -64,8 +64,8 @@ class Parser {
     const std::string_view protocol = rest.text.substr(slash + 1);
     rest.text = rest.text.substr(0, slash);
     if (protocol == "tcp") return absl::OkStatus();
-    return Refuse(slash + 1, protocol == "udp" ? "UDP ports cannot be published, only TCP ports"
-                                               : "the protocol can only be tcp");
+    return Refuse(slash + 1,
+                  protocol == "udp" ? "UDP ports cannot be published, only TCP ports" : "the protocol can only be tcp");
   }
 
   absl::Status TakeAddress(Piece& rest) {
@@ -145,9 +145,8 @@ class Parser {
 
 absl::Status CheckPublishedPort(const PublishedPort& port) {
   if (!port.address.empty() && !IpAddress::Parse(port.address).has_value()) {
-    return base::Error(ErrorCode::kInvalidArgument,
-                       fmt::format("published port {}: '{}' is no address", port.inside_port,
-                                   base::Printable(port.address)));
+    return base::Error(ErrorCode::kInvalidArgument, fmt::format("published port {}: '{}' is no address",
+                                                                port.inside_port, base::Printable(port.address)));
   }
   if (port.inside_port >= kFirstInside) return absl::OkStatus();
   return base::Error(ErrorCode::kInvalidArgument, fmt::format("published port {}: {}", port.ToString(), kTooLow));

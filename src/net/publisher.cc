@@ -77,8 +77,9 @@ absl::Status CannotListen(const Endpoint& endpoint, const PublishedPort& port, i
   } else if (error == EADDRNOTAVAIL) {
     advice = "; no interface of this machine has that address";
   }
-  return base::Error(ErrorCode::kIo, fmt::format("cannot listen on {} for port {} of the sandbox: {}{}",
-                                                 endpoint.ToString(), port.inside_port, base::ErrnoText(error), advice));
+  return base::Error(ErrorCode::kIo,
+                     fmt::format("cannot listen on {} for port {} of the sandbox: {}{}", endpoint.ToString(),
+                                 port.inside_port, base::ErrnoText(error), advice));
 }
 
 // On each address of `port`. A machine without IPv6 has no ::1.

@@ -30,14 +30,16 @@ SocketStock::Family& SocketStock::Of(int family) { return families_[family == AF
 
 void SocketStock::Take(int family, const Presence& asker, Taken taken) {
   Family& from = Of(family);
-  std::erase_if(from.waiters, [](const Waiter& waiter) { return waiter.asker.expired(); });
   from.waiters.push_back({asker.handle(), std::move(taken)});
   Serve(from);
 }
 
-std::size_t SocketStock::waiting() const {
+std::size_t SocketStock::waiting() {
   std::size_t count = 0;
-  for (const Family& family : families_) count += family.waiters.size();
+  for (Family& family : families_) {
+    std::erase_if(family.waiters, [](const Waiter& waiter) { return waiter.asker.expired(); });
+    count += family.waiters.size();
+  }
   return count;
 }
 
@@ -77,7 +79,7 @@ void SocketStock::Serve(Family& family) {
     }
     waiter.taken(std::move(socket));
   }
-  if (!family.waiters.empty() || !family.none) Refill(family);
+  Refill(family);
 }
 
 }  // namespace leash::net

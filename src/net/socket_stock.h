@@ -31,8 +31,8 @@ class SocketStock {
   // `taken` is called once, unless `asker` has gone; perhaps before this returns. How long it may take is for the
   // asker's deadline.
   void Take(int family, const Presence& asker, Taken taken);
-  // Those who have not been given one yet.
-  std::size_t waiting() const;
+  // Those who have not been given one yet and still wait.
+  std::size_t waiting();
 
  private:
   struct Waiter {

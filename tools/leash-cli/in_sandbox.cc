@@ -93,9 +93,9 @@ absl::StatusOr<std::shared_ptr<AuditLog>> ListenToNetwork(const Settings& settin
 void TellOfPorts(const std::vector<PublishedPort>& asked, const std::vector<PublishedPort>& published) {
   for (std::size_t i = 0; i < published.size(); ++i) {
     const PublishedPort& port = published[i];
-    const std::string text =
-        fmt::format("listening on {} for port {} of the sandbox",
-                    base::HostPort(port.address.empty() ? "127.0.0.1" : port.address, port.host_port), port.inside_port);
+    const std::string text = fmt::format(
+        "listening on {} for port {} of the sandbox",
+        base::HostPort(port.address.empty() ? "127.0.0.1" : port.address, port.host_port), port.inside_port);
     if (asked[i].host_port == 0) {
       PrintMessage(text);
     } else {

@@ -82,26 +82,35 @@ void InstallFilter(LaunchOrder* order) {
   Must(order, LaunchStage::kSupervisor, SendDescriptor(order->supervisor, static_cast<int>(listener)));
 }
 
-// Whether the network is the sandbox's own, where every address is local, or none but loopback's leads anywhere. A
-// datagram socket is given its own address when it is connected, which sends nothing; to a local address the kernel
-// gives that address itself. This one is reserved (RFC 1112, class E) and no host's; those of documentation are in use
-// on some.
-void TestNetwork(LaunchOrder* order) {
-  const auto must = [&](long answer) { return Must(order, LaunchStage::kSelfTest, answer); };
-  constexpr std::uint32_t kAddress = 0x01ffffff;  // 255.255.255.1, as it stands in memory
-  const long fd = must(Sys(SYS_socket, AF_INET, SOCK_DGRAM, 0));
+// Connects a datagram socket, which sends nothing, and gives the address that it is given as its own: to a local
+// address the kernel gives that address itself. A negative errno on failure.
+long OwnAddressTo(long fd, std::uint32_t to, std::uint32_t& own) {
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_port = 0x0900;  // 9, discard: any would do
-  address.sin_addr.s_addr = kAddress;
-  const long connected = Sys(SYS_connect, fd, &address, sizeof(address));
+  address.sin_addr.s_addr = to;
+  long result = Sys(SYS_connect, fd, &address, sizeof(address));
+  std::uint32_t size = sizeof(address);
+  if (result >= 0) result = Sys(SYS_getsockname, fd, &address, &size);
+  own = address.sin_addr.s_addr;
+  return result;
+}
+
+// Whether the network is the sandbox's own. With a network policy every address in it is local: this one too, which is
+// reserved (RFC 1112, class E) and no host's; those of documentation are in use on some. Without one it leads nowhere,
+// and loopback has the address that egress_network.cc gives it.
+void TestNetwork(LaunchOrder* order) {
+  const auto must = [&](long answer) { return Must(order, LaunchStage::kSelfTest, answer); };
+  constexpr std::uint32_t kNobodys = 0x01ffffff;  // 255.255.255.1, as it stands in memory
+  constexpr std::uint32_t kDummy = 0x080000c0;    // 192.0.0.8
+  const long fd = must(Sys(SYS_socket, AF_INET, SOCK_DGRAM, 0));
+  const std::uint32_t local = order->network_local ? kNobodys : kDummy;
+  std::uint32_t own = 0;
+  must(OwnAddressTo(fd, local, own));
+  if (own != local) Fail(order, LaunchStage::kSelfTest, 0);
   if (order->network_loopback) {
-    if (connected != -ENETUNREACH) Fail(order, LaunchStage::kSelfTest, connected < 0 ? connected : 0);
-  } else {
-    must(connected);
-    std::uint32_t size = sizeof(address);
-    must(Sys(SYS_getsockname, fd, &address, &size));
-    if (address.sin_addr.s_addr != kAddress) Fail(order, LaunchStage::kSelfTest, 0);
+    const long reached = OwnAddressTo(fd, kNobodys, own);
+    if (reached != -ENETUNREACH) Fail(order, LaunchStage::kSelfTest, reached < 0 ? reached : 0);
   }
   Sys(SYS_close, fd);
 }

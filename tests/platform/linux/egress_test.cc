@@ -365,7 +365,7 @@ TEST(EgressPlan, GivesItsSocketsOnce) {
 }
 
 // Starts /bin/true as in a sandbox, but in the network of this test: where it failed to start.
-LaunchStage LaunchOutside(bool network_local) {
+LaunchStage LaunchOutside(bool network_local, bool network_loopback = false) {
   const LandlockFeatures features = DetectLandlock();
   const auto ruleset = MakeRuleset({.fs = features.fs}, {{"/", Access::kReadExecute, false, false}});
   const std::span<const sock_filter> filter = SeccompFilter({.network_denied = false});
@@ -384,6 +384,7 @@ LaunchStage LaunchOutside(bool network_local) {
   order.filter = {static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
   order.parent = ::getpid();
   order.network_local = network_local;
+  order.network_loopback = network_loopback;
   const auto child = CloneBorrowed(&RunLaunchChild, &order, SIGCHLD);
   if (child.ok()) ::waitpid(child->pid, nullptr, 0);
   return child.ok() ? order.failed_stage : LaunchStage::kParentDied;
@@ -393,6 +394,7 @@ TEST(EgressPlan, NoCommandRunsInAnotherNetwork) {
   if (DetectLandlock().abi < 1) GTEST_SKIP() << "landlock.fs";
   EXPECT_EQ(LaunchOutside(false), LaunchStage::kNone) << "the control";
   EXPECT_EQ(LaunchOutside(true), LaunchStage::kSelfTest);
+  EXPECT_EQ(LaunchOutside(false, true), LaunchStage::kSelfTest);
 }
 
 TEST(EgressPlan, IsRefusedWithoutNamespacesAndSupervisor) {
