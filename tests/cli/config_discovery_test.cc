@@ -140,6 +140,7 @@ TEST_F(FoundFileTest, MayNotLoosen) {
   refused("[security]\nprotect-home = false\n", ":2: security.protect-home");
   refused("[security]\n\nallow-tty = true\n", ":3: security.allow-tty");
   refused("[limits]\nbest-effort = true\n", ":2: limits.best-effort");
+  refused("listen = [\"8080\"]\n", ":1: listen");
   refused("[env]\npassthrough = [\"TOKEN\"]\n", ":2: env.passthrough");
   refused("[paths]\nwritable = [\"/var/tmp\"]\n", ":2: paths.writable");
   refused("[paths]\nexecutable = [\"..\"]\n", ":2: paths.executable");

@@ -181,6 +181,16 @@ TEST(ConfigFile, MessagesEscapeControlCharacters) {
   EXPECT_EQ(ErrorOf("\"\\u001b[31mx\" = 1\n"), "leash.toml:1: unknown key '\\x1b[31mx'");
 }
 
+TEST(ConfigFile, PortsAreReadAsOnTheLine) {
+  const auto file = Parse("listen = [\"8080\", \"127.0.0.2:80:9000\"]\n");
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->layer.listen, (std::vector<PublishedPort>{{"", 8080, 8080}, {"127.0.0.2", 80, 9000}}));
+  EXPECT_EQ(ErrorOf("listen = [\n\"8080/udp\"]\n"),
+            "leash.toml:2: listen: published port '8080/udp', at character 6: UDP ports cannot be published, only TCP "
+            "ports");
+  EXPECT_EQ(ErrorOf("listen = 8080\n"), "leash.toml:1: listen must be an array of strings, not an integer");
+}
+
 TEST(ConfigFile, DomainsNeedTheAllowList) {
   EXPECT_EQ(ErrorOf("\nallow-domains = [\"x.y\"]\n"), "leash.toml:2: allow-domains needs network = \"allow-list\"");
   EXPECT_EQ(ErrorOf("network = \"deny\"\nallow-domains = [\"x.y\"]\n"),

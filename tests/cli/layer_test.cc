@@ -98,6 +98,15 @@ TEST(Combine, ListsAreJoinedWithTheFilesFirst) {
   EXPECT_EQ(config.env_passthrough, (std::vector<std::string>{"P", "Q"}));
 }
 
+TEST(Combine, APortThatIsSaidTwiceIsOne) {
+  Layer file;
+  file.listen = {{"", 8080, 8080}, {"", 0, 9000}};
+  Layer line;
+  line.listen = {{"", 8080, 8080}, {"", 0, 9000}, {"127.0.0.1", 8080, 8080}};
+  EXPECT_EQ(Combine(file, line, "/src")->config.listen,
+            (std::vector<PublishedPort>{{"", 8080, 8080}, {"", 0, 9000}, {"", 0, 9000}, {"127.0.0.1", 8080, 8080}}));
+}
+
 TEST(Combine, ThePresetComesFromTheTierThatResults) {
   Layer file;
   file.security = {{ToggleNamed("protect-credentials"), true}};

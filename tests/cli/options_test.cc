@@ -50,6 +50,12 @@ TEST(LayerOfFlags, TogglesApplyInOrder) {
   EXPECT_TRUE(settings.config.security.allow_tty_write);
 }
 
+TEST(LayerOfFlags, PortsKeepTheirOrder) {
+  EXPECT_EQ(LayerOf({"--listen", "8081", "--listen=0:8080-8080", "--listen", "9000-9001"})->listen,
+            (std::vector<PublishedPort>{{"", 8081, 8081}, {"", 0, 8080}, {"", 9000, 9000}, {"", 9001, 9001}}));
+  EXPECT_EQ(ErrorOf({"--listen", "x"}), "--listen: published port 'x', at character 1: a port is a number up to 65535");
+}
+
 TEST(LayerOfFlags, LimitsAreReadInTheirUnits) {
   const Layer layer = *LayerOf({"--max-memory", "512M", "--max-cpu-time", "90", "--timeout", "1m30s", "--max-file-size",
                                 "1K", "--max-processes", "4", "--max-open-files", "64", "--best-effort-limits"});

@@ -142,7 +142,7 @@ TEST_P(Published, ANetworkStreamOfTheHostIsNotInherited) {
       if (IsNoNamespaces(sandbox.status())) return kNoNamespaces;
       EXPECT_TRUE(sandbox.ok()) << sandbox.status();
       if (!sandbox.ok()) return 1;
-      const auto child = sandbox->Command("/bin/true").Stdin(Stdio::Fd(stream.get())).Spawn();
+      const auto child = sandbox->Command("/bin/true").Stdin(Stdio::Descriptor(stream.get())).Spawn();
       EXPECT_EQ(child.ok(), !publishes) << child.status();
     }
     return 0;
