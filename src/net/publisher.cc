@@ -72,7 +72,7 @@ absl::Status CannotListen(const Endpoint& endpoint, const PublishedPort& port, i
   if (error == EADDRINUSE) {
     advice = fmt::format("; another program or sandbox listens there: publish another port, or any that is free (0:{})",
                          port.inside_port);
-  } else if (error == EACCES) {
+  } else if (error == EACCES && endpoint.port != 0 && endpoint.port < 1024) {
     advice = "; ports below 1024 are for root";
   } else if (error == EADDRNOTAVAIL) {
     advice = "; no interface of this machine has that address";
