@@ -77,8 +77,9 @@ class Stdio {
   static Stdio Inherit() { return Stdio(Kind::kInherit, -1); }
   static Stdio Pipe() { return Stdio(Kind::kPipe, -1); }
   static Stdio Null() { return Stdio(Kind::kNull, -1); }
-  // A descriptor of the caller's, borrowed until the command has started. Datagram and listening sockets are refused
-  // under a policy that denies all network: such a descriptor would be a network of its own.
+  // A descriptor of the caller's, borrowed until the command has started. Datagram and listening sockets are refused:
+  // such a descriptor would be a network of its own. So are network streams where programs have sockets, with a network
+  // policy or published ports: they could connect it elsewhere.
   static Stdio Descriptor(int fd) { return Stdio(Kind::kDescriptor, fd); }
 
   Kind kind() const { return kind_; }

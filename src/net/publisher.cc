@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
-#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -48,8 +47,10 @@ base::UniqueFd ListenOn(const Endpoint& endpoint) {
   const int on = 1;
   // So that connections of an earlier sandbox, which the kernel remembers for a minute, are no hindrance.
   (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (address.ss_family == AF_INET6) (void)::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
+  // "::" is not to be every IPv4 address as well.
+  const bool alone =
+      address.ss_family != AF_INET6 || ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0;
+  if (alone && ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
       ::listen(socket.get(), kBacklog) == 0) {
     return socket;
   }
@@ -59,12 +60,12 @@ base::UniqueFd ListenOn(const Endpoint& endpoint) {
   return socket;
 }
 
+// 0, with errno, when it cannot be told.
 std::uint16_t PortOf(int socket) {
   sockaddr_storage address = {};
   socklen_t size = sizeof(address);
   if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
-  const std::optional<Endpoint> endpoint = Endpoint::FromSockaddr(reinterpret_cast<const sockaddr&>(address));
-  return endpoint.has_value() ? endpoint->port : 0;
+  return Endpoint::FromSockaddr(reinterpret_cast<const sockaddr&>(address)).value_or(Endpoint()).port;
 }
 
 absl::Status CannotListen(const Endpoint& endpoint, const PublishedPort& port, int error) {
@@ -95,7 +96,8 @@ absl::StatusOr<BoundPort> BindOnce(const PublishedPort& port) {
       if (has_none && port.address.empty() && !address.is_v4()) break;
       return CannotListen(endpoint, port, error);
     }
-    bound.host_port = PortOf(socket.get());
+    if (bound.host_port == 0) bound.host_port = PortOf(socket.get());
+    if (bound.host_port == 0) return CannotListen(endpoint, port, errno);
     bound.sockets.push_back(std::move(socket));
   }
   return bound;

@@ -242,7 +242,11 @@ class Init {
       }
       fds[count++] = static_cast<int>(fd);
     }
-    Send(answers, answer, fds, count);
+    // An answer must come: the user may have as many descriptors under way as the kernel lets be (ETOOMANYREFS).
+    if (!Send(answers, answer, fds, count) && count > 0) {
+      answer.error = EMFILE;
+      Send(answers, answer);
+    }
     for (int i = 0; i < count; ++i) Sys(SYS_close, fds[i]);
   }
 
