@@ -14,7 +14,7 @@
 namespace leash::core {
 namespace {
 
-// What servers said before they were ended waits in the kernel for clients that take it. Not for those that do not.
+// What programs said before they ended waits in the kernel for others that take it. Not for those that do not.
 constexpr absl::Duration kLastWords = absl::Seconds(2);
 
 }  // namespace
@@ -71,7 +71,8 @@ absl::Status SandboxState::Close() {
     const std::lock_guard lock(mutex_);
     egress = std::move(egress_);
   }
-  egress.reset();  // nobody is left who could connect
+  if (egress != nullptr) egress->Drain(kLastWords);  // nobody is left who could connect
+  egress.reset();
   if (violations_ != nullptr && violations_->HasListener()) {
     prepared_->SettleReports();
     violations_->StopListening();

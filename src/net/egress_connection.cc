@@ -58,9 +58,24 @@ void EgressConnection::Start() {
   Read();
 }
 
+bool EgressConnection::Carries() const {
+  switch (stage_) {
+    case Stage::kReading:
+      return true;
+    case Stage::kNames:
+      return false;
+    case Stage::kTunnel:
+      return tunnel_->Carries();
+    case Stage::kHttp:
+      return http_->Carries();
+  }
+  return false;
+}
+
 void EgressConnection::StartTransparent(const Endpoint& destination) {
   if (destination.port == kDnsPort) {
     dns_ = std::make_unique<DnsStream>(context_, names_, number_, std::move(client_), [this] { Finish(); });
+    stage_ = Stage::kNames;
     return dns_->Start();
   }
   NetworkRequest request = asker_;
@@ -178,6 +193,7 @@ void EgressConnection::ServeHttp(HttpHandover from, std::optional<HttpOrigin> or
                                               std::move(tunnel->client), std::move(request), std::move(tunnel->held),
                                               {"HTTP/1.1 200 Connection established\r\n\r\n", &HttpSession::Refusal});
                                         });
+  stage_ = Stage::kHttp;
   http_->Start();
 }
 
@@ -189,6 +205,7 @@ void EgressConnection::OpenTunnel(Stream client, NetworkRequest request, std::st
                                        if (!http.has_value()) return Finish();
                                        ServeHttp(*std::move(http), std::move(origin));
                                      });
+  stage_ = Stage::kTunnel;
   tunnel_->Start();
 }
 

@@ -26,8 +26,12 @@ class EgressConnection {
   EgressConnection& operator=(const EgressConnection&) = delete;
 
   void Start();
+  // Whether the program may have said something that has not been passed on yet.
+  bool Carries() const;
 
  private:
+  enum class Stage { kReading, kNames, kTunnel, kHttp };
+
   void StartTransparent(const Endpoint& destination);
   void Read();
   void ReadSocks();
@@ -40,6 +44,7 @@ class EgressConnection {
   const std::uint64_t number_;
   Stream client_;
   const std::function<void()> done_;
+  Stage stage_ = Stage::kReading;
   NetworkRequest asker_;  // what every request of it has: which program it comes from
   // Transparent: where it was to go, and whether that is an address that was given out for a name.
   std::optional<NetworkRequest> meant_;

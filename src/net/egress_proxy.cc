@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <functional>
-#include <unordered_map>
 #include <utility>
 
 #include "base/event_loop.h"
@@ -13,6 +12,7 @@
 #include "net/egress_context.h"
 #include "net/loop_handles.h"
 #include "net/resolver.h"
+#include "net/served_connections.h"
 #include "net/sockets.h"
 
 namespace leash::net {
@@ -29,7 +29,7 @@ class EgressProxy::Service {
   Service(uv_loop_s* loop, EgressOptions& options)
       : context_(options.splice),
         names_(context_),
-        buried_(loop, [this] { dead_.clear(); }),
+        connections_(loop),
         pause_(loop, [this] { Listen(SocketWatch::kReadable); }) {
     context_.loop = loop;
     context_.settings = options.settings;
@@ -68,6 +68,12 @@ class EgressProxy::Service {
 
   std::size_t connections() const { return connections_.size(); }
 
+  // What waits in the kernel to be accepted counts.
+  bool Carries() {
+    for (const Listener& listener : listeners_) AcceptFrom(listener.socket.get());
+    return connections_.AnyCarries();
+  }
+
  private:
   struct Listener {
     base::UniqueFd socket;
@@ -90,26 +96,10 @@ class EgressProxy::Service {
       }
       if (is_ours_ != nullptr && !is_ours_(client.get())) continue;        // closed
       if (connections_.size() >= context_.settings.connections) continue;  // likewise
-      Serve(std::move(client));
+      connections_.Serve([&](std::function<void()> done) {
+        return std::make_unique<EgressConnection>(context_, names_, std::move(client), std::move(done));
+      });
     }
-  }
-
-  void Serve(base::UniqueFd client) {
-    const std::uint64_t key = next_++;
-    auto connection =
-        std::make_unique<EgressConnection>(context_, names_, std::move(client), [this, key] { Bury(key); });
-    EgressConnection* const raw = connection.get();
-    connections_.emplace(key, std::move(connection));
-    raw->Start();
-  }
-
-  // A connection says that it is done from within its own code: it goes when that has returned.
-  void Bury(std::uint64_t key) {
-    const auto found = connections_.find(key);
-    if (found == connections_.end()) return;
-    dead_.push_back(std::move(found->second));
-    connections_.erase(found);
-    buried_.Start(absl::ZeroDuration());
   }
 
   EgressContext context_;
@@ -118,10 +108,7 @@ class EgressProxy::Service {
   std::vector<std::unique_ptr<DnsDatagrams>> datagrams_;
   std::unique_ptr<DnsSockets> name_sockets_;
   std::function<bool(int connection)> is_ours_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<EgressConnection>> connections_;
-  std::vector<std::unique_ptr<EgressConnection>> dead_;
-  std::uint64_t next_ = 0;
-  Timer buried_;
+  ServedConnections<EgressConnection> connections_;
   Timer pause_;
 };
 
@@ -142,6 +129,10 @@ absl::StatusOr<std::unique_ptr<EgressProxy>> EgressProxy::Start(EgressOptions op
 
 EgressProxy::~EgressProxy() {
   base::EventLoop::Shared().RunSync([&] { service_.reset(); });
+}
+
+void EgressProxy::Drain(absl::Duration most) {
+  WaitOffLoop([this] { return !service_->Carries(); }, most);
 }
 
 std::size_t EgressProxy::connections() const {

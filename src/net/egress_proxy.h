@@ -58,6 +58,9 @@ class EgressProxy {
   EgressProxy(const EgressProxy&) = delete;
   EgressProxy& operator=(const EgressProxy&) = delete;
 
+  // For when the programs have ended: returns when what they had said has been passed on, or after `most`. On the
+  // loop's thread itself, which must not wait, at once.
+  void Drain(absl::Duration most);
   // Connections at this moment.
   std::size_t connections() const;
 

@@ -93,6 +93,11 @@ void HttpSession::Start() {
   Ready(0, 0);
 }
 
+bool HttpSession::Carries() const {
+  if (relay_ != nullptr) return !relay_->up_told();
+  return !client_.ended || !client_.in.empty() || upstream_.Unsent() > 0 || state_ == State::kAsking;
+}
+
 std::string HttpSession::Refusal(NetworkOutcome outcome, const std::string& detail) {
   return ErrorResponse(StatusOf(outcome), NetworkOutcomeName(outcome), detail);
 }

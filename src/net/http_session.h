@@ -41,6 +41,8 @@ class HttpSession {
   HttpSession& operator=(const HttpSession&) = delete;
 
   void Start();
+  // Whether the program may have said something that the host has not got yet.
+  bool Carries() const;
 
   // The answer to a request that cannot be served.
   static std::string Refusal(NetworkOutcome outcome, const std::string& detail);

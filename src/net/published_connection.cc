@@ -17,19 +17,12 @@ IpAddress LoopbackOf(int family) {
   return IpAddress::V6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
 }
 
-// The other side sees a reset rather than the end of a conversation that was cut short, or that there was not.
-void Reset(base::UniqueFd& socket) {
-  const linger now = {1, 0};
-  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-  socket.reset();
-}
-
 }  // namespace
 
 PublishedConnection::PublishedConnection(PublisherContext& context, base::UniqueFd client, PublishedTarget& target,
                                          std::function<void()> done)
     : context_(context),
-      client_(std::move(client)),
+      client_(context.loop, std::move(client)),
       target_(target),
       families_(target.families),
       done_(std::move(done)),
@@ -37,13 +30,12 @@ PublishedConnection::PublishedConnection(PublisherContext& context, base::Unique
 
 // With the sandbox: before its time, if the client waits for more.
 PublishedConnection::~PublishedConnection() {
-  watch_.reset();
   if (Carries()) client_ = relay_->TakeSockets().client;
-  if (client_) Reset(client_);
+  if (client_) client_.Reset();
 }
 
 void PublishedConnection::Start() {
-  SetUpStream(client_.get());
+  if (!client_) return Finish();
   deadline_.Start(context_.settings.connect);
   TryNext();
 }
@@ -58,22 +50,21 @@ void PublishedConnection::TryNext() {
 
 void PublishedConnection::Connect(int family, base::UniqueFd socket) {
   if (!socket) return TryNext();
-  inside_ = std::move(socket);
-  SetUpStream(inside_.get());
+  SetUpStream(socket.get());
+  inside_ = Stream(context_.loop, std::move(socket));
+  if (!inside_) return Refuse();
   sockaddr_storage address;
   const socklen_t size = Endpoint{LoopbackOf(family), target_.port}.ToSockaddr(address);
   const int result = ::connect(inside_.get(), reinterpret_cast<const sockaddr*>(&address), size);
   if (result != 0 && errno != EINPROGRESS && errno != EINTR) return TryNext();
-  watch_ = std::make_unique<SocketWatch>(context_.loop, inside_.get(), [this, family](int) {
-    watch_.reset();
+  inside_.OnReady([this, family](int) {
     int error = 0;
     socklen_t length = sizeof(error);
     if (::getsockopt(inside_.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error != 0) return TryNext();
     if (target_.families.front() != family) std::swap(target_.families.front(), target_.families.back());
     Connected();
   });
-  if (!watch_->ok()) return Refuse();
-  watch_->Watch(SocketWatch::kWritable);
+  inside_.Watch(SocketWatch::kWritable);
 }
 
 void PublishedConnection::Connected() {
@@ -85,22 +76,22 @@ void PublishedConnection::Connected() {
 
 // As a port on which nobody listens.
 void PublishedConnection::Refuse() {
-  Reset(client_);
+  client_.Reset();
   Finish();
 }
 
 void PublishedConnection::RelayEnded(Relay::End end) {
   Relay::Sockets sockets = relay_->TakeSockets();
   if (end != Relay::End::kDone) {
-    Reset(sockets.client);
-    Reset(sockets.upstream);
+    sockets.client.Reset();
+    sockets.upstream.Reset();
   }
   Finish();
 }
 
 void PublishedConnection::Finish() {
   deadline_.Stop();
-  watch_.reset();
+  inside_.Watch(SocketWatch::kNothing);
   const auto done = done_;
   done();
 }

@@ -52,14 +52,13 @@ class PublishedConnection {
   void Finish();
 
   PublisherContext& context_;
-  base::UniqueFd client_;
-  base::UniqueFd inside_;
+  Stream client_;
+  Stream inside_;
   PublishedTarget& target_;
   const std::array<int, 2> families_;
   std::size_t next_ = 0;
   const std::function<void()> done_;
   const Presence presence_;
-  std::unique_ptr<SocketWatch> watch_;
   std::unique_ptr<Relay> relay_;
   Timer deadline_;
 };

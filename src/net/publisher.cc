@@ -4,10 +4,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
-#include <unordered_map>
 #include <utility>
 
 #include "base/event_loop.h"
@@ -17,6 +14,7 @@
 #include "net/loop_handles.h"
 #include "net/published_connection.h"
 #include "net/published_port.h"
+#include "net/served_connections.h"
 #include "net/sockets.h"
 
 namespace leash::net {
@@ -29,7 +27,6 @@ constexpr std::size_t kMostWaiting = 64;
 // After the system had no room for another connection.
 constexpr absl::Duration kPause = absl::Milliseconds(50);
 constexpr absl::Duration kShortPause = absl::Milliseconds(1);
-constexpr absl::Duration kDrainStep = absl::Milliseconds(2);
 // How often a port that is free for one family is looked for until it is for the other as well.
 constexpr int kTries = 32;
 
@@ -44,6 +41,7 @@ base::UniqueFd ListenOn(const Endpoint& endpoint) {
   const socklen_t size = endpoint.ToSockaddr(address);
   base::UniqueFd socket = NewSocket(address.ss_family, SOCK_STREAM);
   if (!socket) return socket;
+  SetUpStream(socket.get());  // what is accepted has its options
   const int on = 1;
   // So that connections of an earlier sandbox, which the kernel remembers for a minute, are no hindrance.
   (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -116,9 +114,8 @@ class Publisher::Service {
  public:
   Service(uv_loop_s* loop, PublisherOptions& options)
       : context_{loop, options.settings, RelayBuffers(options.splice), SocketStock(loop, std::move(options.source))},
-        buried_(loop, [this] { dead_.clear(); }),
-        pause_(loop, [this] { Listen(SocketWatch::kReadable); }),
-        drain_(loop, [this] { DrainStep(); }) {}
+        connections_(loop),
+        pause_(loop, [this] { Listen(SocketWatch::kReadable); }) {}
 
   absl::Status Start(const std::vector<PublishedPort>& ports, std::vector<BoundPort>& bound) {
     const auto no_room = [] {
@@ -147,10 +144,7 @@ class Publisher::Service {
     listeners_.clear();
   }
 
-  void WhenDrained(std::function<void()> drained) {
-    drained_ = std::move(drained);
-    DrainStep();
-  }
+  bool Carries() const { return connections_.AnyCarries(); }
 
  private:
   struct Listener {
@@ -176,46 +170,17 @@ class Publisher::Service {
         return;
       }
       if (connections_.size() >= context_.settings.connections) continue;  // closed
-      Serve(std::move(client), target);
+      connections_.Serve([&](std::function<void()> done) {
+        return std::make_unique<PublishedConnection>(context_, std::move(client), target, std::move(done));
+      });
     }
-  }
-
-  void Serve(base::UniqueFd client, PublishedTarget& target) {
-    const std::uint64_t key = next_++;
-    auto connection =
-        std::make_unique<PublishedConnection>(context_, std::move(client), target, [this, key] { Bury(key); });
-    PublishedConnection* const raw = connection.get();
-    connections_.emplace(key, std::move(connection));
-    raw->Start();
-  }
-
-  // A connection says that it is done from within its own code: it goes when that has returned.
-  void Bury(std::uint64_t key) {
-    const auto found = connections_.find(key);
-    if (found == connections_.end()) return;
-    dead_.push_back(std::move(found->second));
-    connections_.erase(found);
-    buried_.Start(absl::ZeroDuration());
-  }
-
-  void DrainStep() {
-    if (!drained_) return;
-    for (const auto& [key, connection] : connections_) {
-      if (connection->Carries()) return drain_.Start(kDrainStep);
-    }
-    std::exchange(drained_, nullptr)();
   }
 
   PublisherContext context_;
   std::vector<std::unique_ptr<PublishedTarget>> targets_;
   std::vector<Listener> listeners_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<PublishedConnection>> connections_;
-  std::vector<std::unique_ptr<PublishedConnection>> dead_;
-  std::uint64_t next_ = 0;
-  std::function<void()> drained_;
-  Timer buried_;
+  ServedConnections<PublishedConnection> connections_;
   Timer pause_;
-  Timer drain_;
 };
 
 Publisher::Publisher(std::unique_ptr<Service> service, std::vector<PublishedPort> ports)
@@ -256,23 +221,7 @@ void Publisher::StopListening() {
 }
 
 void Publisher::Drain(absl::Duration most) {
-  struct Wait {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool over = false;
-  };
-  base::EventLoop& loop = base::EventLoop::Shared();
-  if (loop.IsCurrentThread()) return;
-  const auto wait = std::make_shared<Wait>();
-  loop.RunSync([&] {
-    service_->WhenDrained([wait] {
-      const std::lock_guard lock(wait->mutex);
-      wait->over = true;
-      wait->changed.notify_all();
-    });
-  });
-  std::unique_lock lock(wait->mutex);
-  wait->changed.wait_for(lock, absl::ToChronoMilliseconds(most), [&] { return wait->over; });
+  WaitOffLoop([this] { return !service_->Carries(); }, most);
 }
 
 }  // namespace leash::net

@@ -73,6 +73,8 @@ class Relay {
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
+  // Whether the upstream has been told that the client says no more.
+  bool up_told() const { return up_.told; }
   std::uint64_t bytes_up() const { return up_.bytes; }
   std::uint64_t bytes_down() const { return down_.bytes; }
   // The client has got all that the upstream ever said, and knows it.

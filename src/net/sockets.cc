@@ -54,6 +54,11 @@ void SetUpStream(int fd) {
 #endif
 }
 
+void ResetOnClose(int fd) {
+  const linger now = {1, 0};
+  (void)::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
 ssize_t Receive(int fd, void* buffer, std::size_t size) {
   ssize_t got;
   do {

@@ -15,6 +15,8 @@ base::UniqueFd NewSocket(int family, int type);
 base::UniqueFd Accept(int listener);
 // Small messages go at once, and a peer that has vanished is noticed after some minutes.
 void SetUpStream(int fd);
+// Its end is a reset then.
+void ResetOnClose(int fd);
 // As recv(2) and send(2), done again when interrupted, and never with a signal.
 ssize_t Receive(int fd, void* buffer, std::size_t size);
 ssize_t Send(int fd, const void* data, std::size_t size);

@@ -6,6 +6,7 @@
 
 #include "base/unique_fd.h"
 #include "net/loop_handles.h"
+#include "net/sockets.h"
 
 namespace leash::net {
 
@@ -27,6 +28,12 @@ class Stream {
   int get() const { return fd_.get(); }
   void OnReady(SocketWatch::Ready ready) { watch_.OnReady(std::move(ready)); }
   void Watch(int events) { watch_.Watch(events); }
+  // Closes it so that the other side sees a reset, at once, rather than the end of a conversation that was cut short,
+  // or that there was not.
+  void Reset() {
+    ResetOnClose(fd_.get());
+    *this = {};
+  }
 
  private:
   base::UniqueFd fd_;

@@ -12,17 +12,6 @@
 #include "net/sockets.h"
 
 namespace leash::net {
-namespace {
-
-// The client sees a reset, at once, rather than the end of a conversation that there was not.
-void Reset(Stream& client) {
-  const linger now = {1, 0};
-  (void)::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-  client = {};
-}
-
-}  // namespace
-
 Tunnel::Tunnel(EgressContext& context, std::uint64_t connection, Stream client, NetworkRequest request,
                std::string held, TunnelReplies replies, std::function<void(std::optional<HttpHandover>)> done)
     : context_(context),
@@ -162,7 +151,7 @@ void Tunnel::RelayEnded(Relay::End end) {
   Relay::Sockets sockets = relay_->TakeSockets();
   std::string held = relay_->TakeHeld();
   if (objection_.has_value()) {
-    Reset(sockets.client);
+    sockets.client.Reset();
     return Finish(objection_->first, std::move(objection_->second));
   }
   HandOver({std::move(sockets.client), {std::move(sockets.upstream), upstream_.endpoint}, std::move(held)});
@@ -171,7 +160,7 @@ void Tunnel::RelayEnded(Relay::End end) {
 void Tunnel::Refuse(NetworkOutcome outcome, std::string detail) {
   const std::string reply = replies_.refused && !accepted_ ? replies_.refused(outcome, detail) : std::string();
   if (reply.empty()) {
-    Reset(client_);
+    client_.Reset();
   } else {
     (void)Send(client_.get(), reply.data(), reply.size());
     (void)::shutdown(client_.get(), SHUT_WR);

@@ -39,6 +39,8 @@ class Tunnel {
   Tunnel& operator=(const Tunnel&) = delete;
 
   void Start();
+  // Whether the program may have said something that the host has not got yet.
+  bool Carries() const { return relay_ == nullptr || !relay_->up_told(); }
 
  private:
   void Ruled(const Ruling& ruling);
