@@ -235,7 +235,9 @@ static struct Address raced[3];
 static void* Swap(void* unused) {
   while (racing) {
     memcpy(&raced[2], &raced[0], sizeof(raced[0]));
+    __asm__ volatile("" ::: "memory");  // both are written, though nobody here reads them
     memcpy(&raced[2], &raced[1], sizeof(raced[1]));
+    __asm__ volatile("" ::: "memory");
   }
   return unused;
 }
