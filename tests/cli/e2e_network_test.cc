@@ -9,6 +9,7 @@ namespace leash::testing {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -132,6 +133,8 @@ TEST_P(NetworkTest, EveryDecisionIsInTheAuditLogAndTheReport) {
     const nlohmann::json event = nlohmann::json::parse(line, nullptr, false);
     ASSERT_TRUE(event.is_object()) << line;
     if (event["protocol"] != "http") continue;
+    EXPECT_GT(event.value("pid", 0), 1) << line;
+    EXPECT_THAT(event.value("executable", ""), EndsWith("/curl"));
     if (event["host"] == "server.test") {
       ++allowed;
       EXPECT_EQ(event["verdict"], "allow");

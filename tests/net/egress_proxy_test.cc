@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <future>
 #include <mutex>
 #include <random>
 #include <string>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "fmt/format.h"
 #include "net/egress_fixture.h"
 #include "support/open_descriptors.h"
@@ -44,6 +46,42 @@ TEST_F(EgressProxyTest, ConnectCarriesBothWaysAndKeepsHalfClose) {
   EXPECT_EQ(event.bytes_sent, much.size());
   EXPECT_EQ(event.bytes_received, much.size());
   EXPECT_EQ(event.peer, fmt::format("127.0.0.1:{}", server.port()));
+}
+
+// A program that speaks and ends, before anything of it has been decided.
+TEST_F(EgressProxyTest, LastWordsAreCarriedBeforeTheEnd) {
+  std::promise<std::string> heard;
+  LoopbackServer server([&](Stream& stream) { heard.set_value(stream.ReadAll()); });
+  std::thread person;
+  options_.policy = [&](const NetworkRequest&, std::function<void(Ruling)> answer) {
+    person = std::thread([answer = std::move(answer)] {
+      absl::SleepFor(absl::Milliseconds(200));
+      answer({Verdict::kAllow, ""});
+    });
+  };
+  Start();
+  Client().Write(ConnectTo("127.0.0.1", server.port()) + "last words");
+  proxy_->Drain(absl::Seconds(20));
+  proxy_.reset();
+  person.join();
+  EXPECT_EQ(heard.get_future().get(), "last words");
+}
+
+// Only what a program says is waited for: a silent host, or one that goes on speaking, holds nobody up.
+TEST_F(EgressProxyTest, TheEndDoesNotWaitForTheHost) {
+  std::promise<void> over;
+  LoopbackServer server([&](Stream&) { over.get_future().wait(); });
+  Start();
+  {
+    const Stream client = Client();
+    client.Write(ConnectTo("127.0.0.1", server.port()));
+    EXPECT_THAT(client.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
+    client.Write("all of it");
+  }
+  const absl::Time before = absl::Now();
+  proxy_->Drain(absl::Seconds(20));
+  EXPECT_LT(absl::Now() - before, absl::Seconds(10));
+  over.set_value();
 }
 
 TEST_F(EgressProxyTest, WhatThePolicyDeniesGetsAReasonAndNoConnection) {

@@ -109,18 +109,19 @@ bool ConnectionTable::ListenerFor(int socket, sockaddr_storage& listener) const 
   return true;
 }
 
-Answer ConnectionTable::Connect(int socket, const sockaddr_storage& destination) {
+Answer ConnectionTable::Connect(int socket, const sockaddr_storage& destination, const ConnectingProgram& program) {
   sockaddr_storage listener = {};
   if (!ListenerFor(socket, listener)) return -ENETUNREACH;
   const std::lock_guard lock(mutex_);
   if (served_.expired()) return -ECONNREFUSED;
   Forget();
   if (entries_.size() >= kMostEntries) return -EAGAIN;
-  return ConnectTo(socket, listener, destination);
+  return ConnectTo(socket, listener, destination, program);
 }
 
 // A program that changes the socket meanwhile makes at most a connection that is not in the table.
-Answer ConnectionTable::ConnectTo(int socket, const sockaddr_storage& listener, const sockaddr_storage& destination) {
+Answer ConnectionTable::ConnectTo(int socket, const sockaddr_storage& listener, const sockaddr_storage& destination,
+                                  const ConnectingProgram& program) {
   // Connected already, or on the way: the kernel says so, and makes no other.
   if (StateOf(socket) != TCP_CLOSE) return ShortConnect(socket, listener);
   const Answer answer = ShortConnect(socket, listener);
@@ -132,7 +133,7 @@ Answer ConnectionTable::ConnectTo(int socket, const sockaddr_storage& listener, 
   sockaddr_storage own = {};
   socklen_t size = sizeof(own);
   if (::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size) != 0) return -EPERM;
-  entries_.insert_or_assign(KeyOf(own), Entry{destination, absl::Now()});
+  entries_.insert_or_assign(KeyOf(own), Entry{destination, absl::Now(), program});
   return answer;
 }
 
@@ -142,21 +143,31 @@ void ConnectionTable::Forget() {
   std::erase_if(entries_, [&](const auto& entry) { return now - entry.second.made > kPatience; });
 }
 
-bool ConnectionTable::Has(int connection) const {
+std::map<ConnectionTable::Key, ConnectionTable::Entry>::const_iterator ConnectionTable::Find(int connection) const {
   sockaddr_storage peer = {};
   socklen_t size = sizeof(peer);
+  if (::getpeername(connection, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return entries_.end();
+  return entries_.find(KeyOf(peer));
+}
+
+bool ConnectionTable::Has(int connection) const {
   const std::unique_lock lock(mutex_, kLockPatience);
-  if (!lock || ::getpeername(connection, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return false;
-  const auto found = entries_.find(KeyOf(peer));
+  if (!lock) return false;
+  const auto found = Find(connection);
   return found != entries_.end() && absl::Now() - found->second.made <= kPatience;
 }
 
-bool ConnectionTable::Take(int connection, sockaddr_storage& destination) {
-  sockaddr_storage peer = {};
-  socklen_t size = sizeof(peer);
+ConnectingProgram ConnectionTable::ProgramOf(int connection) const {
   const std::unique_lock lock(mutex_, kLockPatience);
-  if (!lock || ::getpeername(connection, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return false;
-  const auto found = entries_.find(KeyOf(peer));
+  if (!lock) return {};
+  const auto found = Find(connection);
+  return found == entries_.end() ? ConnectingProgram() : found->second.program;
+}
+
+bool ConnectionTable::Take(int connection, sockaddr_storage& destination) {
+  const std::unique_lock lock(mutex_, kLockPatience);
+  if (!lock) return false;
+  const auto found = Find(connection);
   if (found == entries_.end()) return false;
   destination = found->second.destination;
   entries_.erase(found);

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -17,6 +18,12 @@
 #include "platform/linux/supervisor_notification.h"
 
 namespace leash::platform {
+
+// Who connects. Nobody where that is not wanted.
+struct ConnectingProgram {
+  pid_t process = 0;
+  std::string executable;
+};
 
 // A connection is known by the address that it comes from. The entry is made under the same lock under which it is
 // looked for, and only once the handshake is over: whoever accepts the connection finds it. It is taken out once. What
@@ -32,11 +39,12 @@ class ConnectionTable {
   // connect(2) of a TCP socket to a listener of leash's. `destination` is where it was to go; an address of no family
   // is the egress proxy itself. Never blocks. A negative errno, as connect(2) has them; besides -EAGAIN: the listener's
   // queue is full, to be tried again.
-  Answer Connect(int socket, const sockaddr_storage& destination);
+  Answer Connect(int socket, const sockaddr_storage& destination, const ConnectingProgram& program = {});
 
   // Waits for no program: one that makes Connect() last, by changing the mode of its socket meanwhile, is told apart
   // from strangers no more.
   bool Has(int connection) const;
+  ConnectingProgram ProgramOf(int connection) const;
   // False: it was to go to the proxy itself, or is not here.
   bool Take(int connection, sockaddr_storage& destination);
 
@@ -45,12 +53,16 @@ class ConnectionTable {
   struct Entry {
     sockaddr_storage destination;
     absl::Time made;
+    ConnectingProgram program;
   };
   static constexpr std::size_t kMostEntries = 16384;
   static constexpr absl::Duration kPatience = absl::Seconds(10);
 
   static Key KeyOf(const sockaddr_storage& address);
-  Answer ConnectTo(int socket, const sockaddr_storage& listener, const sockaddr_storage& destination);
+  Answer ConnectTo(int socket, const sockaddr_storage& listener, const sockaddr_storage& destination,
+                   const ConnectingProgram& program);
+  // Of a connection that is here. To be called under the lock.
+  std::map<Key, Entry>::const_iterator Find(int connection) const;
   bool ListenerFor(int socket, sockaddr_storage& listener) const;
   void Forget();
 

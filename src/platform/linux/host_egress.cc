@@ -34,7 +34,7 @@ base::UniqueFd Listen(int family) {
 
 }  // namespace
 
-absl::StatusOr<HostEgress> MakeHostEgress(core::EgressIntake& intake) {
+absl::StatusOr<HostEgress> MakeHostEgress(bool identify, core::EgressIntake& intake) {
   const auto failed = [] {
     return base::ErrnoError(ErrorCode::kNotEnforced, errno, "cannot make the sandbox's way to the egress proxy");
   };
@@ -59,6 +59,14 @@ absl::StatusOr<HostEgress> MakeHostEgress(core::EgressIntake& intake) {
   intake.original_destination = [connections = egress.connections](int connection, sockaddr_storage& destination) {
     return connections->Take(connection, destination);
   };
+  egress.identify = identify;
+  if (identify) {
+    intake.identify = [connections = egress.connections](int connection, NetworkRequest& request) {
+      ConnectingProgram program = connections->ProgramOf(connection);
+      request.pid = program.process;
+      request.executable = std::move(program.executable);
+    };
+  }
   intake.splice = &Splice;
   return egress;
 }

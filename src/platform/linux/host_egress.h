@@ -15,9 +15,10 @@ namespace leash::platform {
 struct HostEgress {
   std::shared_ptr<ConnectionTable> connections;
   base::UniqueFd name_sockets;  // the other end of EgressIntake::name_sockets
+  bool identify = false;        // the table is to know who connects
 };
 
 // Errors: kNotEnforced.
-absl::StatusOr<HostEgress> MakeHostEgress(core::EgressIntake& intake);
+absl::StatusOr<HostEgress> MakeHostEgress(bool identify, core::EgressIntake& intake);
 
 }  // namespace leash::platform

@@ -324,7 +324,7 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
     }
     std::optional<HostEgress> egress;
     if (!plan.network_denied) {
-      LEASH_ASSIGN_OR_RETURN(egress, MakeHostEgress(intake));
+      LEASH_ASSIGN_OR_RETURN(egress, MakeHostEgress(plan.identify_programs, intake));
     }
     supervisor = std::make_unique<Supervisor>(plan, std::move(socket_ruleset), observation, std::move(egress));
   } else {

@@ -289,7 +289,7 @@ Mechanism ProbeSupervisedNetwork() {
       "without namespaces and with a network policy: the supervisor leads every connection to the egress "
       "proxy; without it such a policy is refused"};
   core::EgressIntake intake;
-  const absl::StatusOr<HostEgress> egress = MakeHostEgress(intake);
+  const absl::StatusOr<HostEgress> egress = MakeHostEgress(false, intake);
   if (!egress.ok()) {
     mechanism.detail = std::string(egress.status().message());
     return mechanism;

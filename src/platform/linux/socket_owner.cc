@@ -79,6 +79,8 @@ void SetAddress(const sockaddr_storage& address, __be16& port, __be32 (&bytes)[4
 
 }  // namespace
 
+std::string ExecutableOf(pid_t process) { return ReadLink(fmt::format("/proc/{}/exe", process)); }
+
 void SocketOwner::Identify(int connection, NetworkRequest& request) {
   sockaddr_storage own = {}, peer = {};
   socklen_t size = sizeof(own);
@@ -94,7 +96,7 @@ void SocketOwner::Identify(int connection, NetworkRequest& request) {
   if (found == 0) return;
   last_ = found;
   request.pid = found;
-  request.executable = ReadLink(fmt::format("/proc/{}/exe", found));
+  request.executable = ExecutableOf(found);
 }
 
 std::optional<std::uint32_t> SocketOwner::InodeOf(const sockaddr_storage& own, const sockaddr_storage& peer) {

@@ -6,12 +6,16 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/unique_fd.h"
 #include "leash/network_request.h"
 
 namespace leash::platform {
+
+// What a process runs, as its own mounts have it; empty when it cannot be known.
+std::string ExecutableOf(pid_t process);
 
 // Goes from a connection to the socket at its other end (sock_diag(7)), and from there to a process that has it open
 // (/proc/PID/fd, proc(5)). What it finds is true when it looks, and no more than that: programs can inherit sockets,

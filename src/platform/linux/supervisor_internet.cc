@@ -17,6 +17,7 @@
 
 #include "absl/time/clock.h"
 #include "core/plan.h"
+#include "platform/linux/socket_owner.h"
 
 namespace leash::platform {
 namespace {
@@ -259,14 +260,18 @@ Answer InternetSockets::ConnectStream(Caller& caller, base::UniqueFd socket, int
   } else if (port == 0 || (IsHere(destination) && port != kDnsPort)) {
     return -ECONNREFUSED;  // nobody of the sandbox listens, and what listens there is the host's
   }
+  ConnectingProgram program;
+  if (egress_.identify) {
+    if (const pid_t process = caller.Process(); process > 0) program = {process, ExecutableOf(process)};
+  }
   if (!caller.Waits()) return -EPERM;
-  const Answer connected = egress_.connections->Connect(socket.get(), destination);
+  const Answer connected = egress_.connections->Connect(socket.get(), destination, program);
   if (connected != -EAGAIN) return connected;
   const absl::Time until = std::min(absl::Now() + kConnectPatience, WaitsUntil(socket.get(), SO_SNDTIMEO));
   auto held = std::make_shared<base::UniqueFd>(std::move(socket));
   waiting.emplace();
-  waiting->again = [connections = egress_.connections, held, destination](Caller&) {
-    return connections->Connect(held->get(), destination);
+  waiting->again = [connections = egress_.connections, held, destination, program](Caller&) {
+    return connections->Connect(held->get(), destination, program);
   };
   waiting->until = until;
   waiting->late = -ETIMEDOUT;

@@ -276,7 +276,7 @@ TEST_P(HostEgressTest, WithoutTheProxyThereIsNoNetwork) {
 // An address that a connection came from is believed once: the next one from there is a stranger's.
 TEST(ConnectionTable, BelievesAnAddressOnce) {
   core::EgressIntake intake;
-  const auto egress = MakeHostEgress(intake);
+  const auto egress = MakeHostEgress(false, intake);
   ASSERT_TRUE(egress.ok()) << egress.status();
   const base::UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_storage meant = {};
@@ -296,7 +296,7 @@ TEST(ConnectionTable, BelievesAnAddressOnce) {
 // A full queue is not waited for.
 TEST(ConnectionTable, NeverBlocks) {
   core::EgressIntake intake;
-  const auto egress = MakeHostEgress(intake);
+  const auto egress = MakeHostEgress(false, intake);
   ASSERT_TRUE(egress.ok()) << egress.status();
   ASSERT_EQ(::listen(intake.listeners.front().get(), 1), 0);  // the shortest queue
   std::vector<base::UniqueFd> clients;
