@@ -2,8 +2,6 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -15,10 +13,6 @@ namespace leash::net {
 namespace {
 
 constexpr std::uint16_t kHttpPort = 80;
-// From when on a body is left in the kernel, how much of it at once, and how often before others have their turn.
-constexpr std::uint64_t kLongBody = std::uint64_t{128} * 1024;
-constexpr std::uint64_t kMostAtOnce = std::uint64_t{1} << 20;
-constexpr int kTurns = 4;
 
 int StatusOf(NetworkOutcome outcome) {
   switch (outcome) {
@@ -50,11 +44,6 @@ std::string HostField(const std::string& host, std::uint16_t port) {
 // connection, and take the answer from it.
 constexpr absl::Duration kLinger = absl::Seconds(2);
 
-// May be sent a second time without harm (RFC 9110, 9.2.2).
-bool IsIdempotent(const std::string& method) {
-  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" || method == "DELETE";
-}
-
 }  // namespace
 
 HttpSession::HttpSession(EgressContext& context, std::uint64_t connection, NetworkRequest asker, HttpHandover from,
@@ -64,6 +53,7 @@ HttpSession::HttpSession(EgressContext& context, std::uint64_t connection, Netwo
       asker_(std::move(asker)),
       origin_(std::move(origin)),
       done_(std::move(done)),
+      piped_(context.buffers),
       deadline_(context.loop,
                 [this] {
                   if (state_ == State::kAsking || state_ == State::kForwarding) {
@@ -83,7 +73,6 @@ HttpSession::HttpSession(EgressContext& context, std::uint64_t connection, Netwo
 }
 
 HttpSession::~HttpSession() {
-  if (pipe_ != nullptr && in_pipe_ == 0) context_.buffers.GiveBack(std::move(pipe_));
   if (!told_) Tell(NetworkOutcome::kBroken, "the sandbox has ended");
 }
 
@@ -110,7 +99,7 @@ void HttpSession::Ready(int client_events, int upstream_events) {
   working_ = true;
   bool whole = true;
   if ((client_events & SocketWatch::kReadable) != 0) whole = client_.Fill(context_.buffers, context_.settings.buffered);
-  if (whole && pipe_ != nullptr) {
+  if (whole && piped_.begun()) {
     whole = MoveBody();
   } else if ((upstream_events & SocketWatch::kReadable) != 0 &&
              !upstream_.FillInPlace(context_.buffers, context_.settings.buffered)) {
@@ -151,39 +140,16 @@ void HttpSession::Continue() {
   if (!working_) soon_.Start(absl::ZeroDuration());
 }
 
-// The rest of a long body. False: the program has gone.
-bool HttpSession::MoveBody() {
-  for (int turn = 0; turn < kTurns; ++turn) {
-    if (in_pipe_ == 0) {
-      const std::uint64_t left = std::min<std::uint64_t>(responses_.LengthLeft(), kMostAtOnce);
-      const ssize_t got = left == 0 ? -1 : context_.buffers.splice()(upstream_.stream.get(), pipe_->in.get(), left);
-      if (got == 0 || (left > 0 && got < 0 && !WouldBlock())) upstream_.ended = true;
-      if (got <= 0) {
-        context_.buffers.GiveBack(std::move(pipe_));
-        return true;
-      }
-      in_pipe_ = static_cast<std::size_t>(got);
-      responses_.Skip(in_pipe_);
-      event_.bytes_received += in_pipe_;
-      deadline_.Start(context_.settings.response);
-    }
-    const ssize_t sent = context_.buffers.splice()(pipe_->out.get(), client_.stream.get(), in_pipe_);
-    if (sent < 0) return WouldBlock();
-    in_pipe_ -= static_cast<std::size_t>(sent);
-  }
-  return true;
-}
-
 void HttpSession::Settle() {
   const bool wants_client = !client_.ended && state_ != State::kClosing && state_ != State::kUpgraded &&
                             client_.in.size() < context_.settings.buffered &&
                             upstream_.Unsent() < context_.settings.buffered;
   client_.stream.Watch((wants_client ? SocketWatch::kReadable : 0) |
-                       (client_.Unsent() > 0 || in_pipe_ > 0 ? SocketWatch::kWritable : 0));
+                       (client_.Unsent() > 0 || piped_.held() > 0 ? SocketWatch::kWritable : 0));
   // Also between requests: so the end of a connection that is kept is seen.
   const bool wants_upstream = !upstream_.ended && state_ != State::kUpgraded &&
                               upstream_.in.size() < context_.settings.buffered &&
-                              client_.Unsent() < context_.settings.buffered && in_pipe_ == 0;
+                              client_.Unsent() < context_.settings.buffered && piped_.held() == 0;
   upstream_.stream.Watch((wants_upstream ? SocketWatch::kReadable : 0) |
                          (upstream_.Unsent() > 0 ? SocketWatch::kWritable : 0));
 }
@@ -377,139 +343,6 @@ bool HttpSession::ForwardRequest() {
   client_.in.erase(0, progress.consumed);
   deadline_.Start(context_.settings.response);
   return progress.found == HttpFound::kBody || progress.found == HttpFound::kEnd;
-}
-
-// ---- responses -----------------------------------------------------------------------------------------------------
-
-bool HttpSession::ForwardResponse() {
-  if (client_.Unsent() >= context_.settings.buffered || in_pipe_ > 0) return false;
-  if (responses_.LengthLeft() >= kLongBody && response_framing_ == HttpFraming::kLength && client_.Unsent() == 0 &&
-      upstream_.Unread().empty() && !upstream_.ended && pipe_ == nullptr && context_.buffers.splice() != nullptr) {
-    pipe_ = context_.buffers.TakePipe();
-    if (pipe_ != nullptr) soon_.Start(absl::ZeroDuration());  // Ready() moves it
-  }
-  const HttpProgress progress = responses_.Read(upstream_.Unread());
-  switch (progress.found) {
-    case HttpFound::kHead:
-      upstream_.Consume(progress.consumed);
-      BeginResponse();
-      return true;
-    case HttpFound::kBody:
-      event_.bytes_received += progress.body.size();
-      if (response_framing_ == HttpFraming::kChunked) {
-        AppendChunk(client_.out, progress.body);
-      } else {
-        client_.SendSoon(progress.body);
-      }
-      break;
-    case HttpFound::kEnd:
-      upstream_.Consume(progress.consumed);
-      if (response_begun_) EndExchange();
-      return true;
-    case HttpFound::kError:
-      if (!response_begun_) {
-        Reject(502, NetworkOutcome::kMalformed, fmt::format("the host's response: {}", responses_.error().reason));
-      } else {
-        Tell(NetworkOutcome::kMalformed, responses_.error().reason);
-        Finish();
-      }
-      return true;
-    case HttpFound::kNothing:
-      upstream_.Consume(progress.consumed);
-      if (!upstream_.ended) return false;
-      UpstreamEnded();
-      return true;
-  }
-  upstream_.Consume(progress.consumed);
-  deadline_.Start(context_.settings.response);
-  return true;
-}
-
-void HttpSession::BeginResponse() {
-  HttpHead head = responses_.head();
-  const bool interim = head.status >= 100 && head.status < 200 && head.status != 101;
-  const HttpFraming framing = head.framing;
-  const std::string upgrade = head.upgrade;
-  RemoveHopByHop(head.fields);
-  if (interim) {
-    if (request_.minor_version > 0) client_.out += WriteResponseHead(head);
-    return;
-  }
-  if (head.status == 407 && proxy_ != nullptr) {  // leash's credential, and none of the program's business
-    return Reject(502, NetworkOutcome::kUnreachable, RefusalOf(*proxy_, head.status));
-  }
-  response_begun_ = true;
-  event_.status = head.status;
-  keep_upstream_ = head.keep_alive && framing != HttpFraming::kUntilClose;
-  keep_client_ = request_.keep_alive;
-  response_framing_ = framing;
-  if (framing == HttpFraming::kUntilClose || framing == HttpFraming::kChunked) {
-    if (request_.minor_version > 0) {
-      response_framing_ = HttpFraming::kChunked;
-    } else {
-      response_framing_ = HttpFraming::kUntilClose;
-      keep_client_ = false;
-    }
-  }
-  if (!request_ended_) keep_client_ = keep_upstream_ = false;  // answered before all was said: the rest is not read
-  head.framing = response_framing_;
-  head.keep_alive = keep_client_;
-  head.upgrade = head.status == 101 ? upgrade : std::string();
-  client_.out += WriteResponseHead(head);
-  if (head.status == 101) {
-    if (request_.upgrade.empty()) {
-      Tell(NetworkOutcome::kMalformed, "the host changed the protocol without being asked");
-      return Finish();
-    }
-    state_ = State::kUpgraded;
-  }
-}
-
-void HttpSession::EndExchange() {
-  if (state_ == State::kUpgraded) return;
-  if (response_framing_ == HttpFraming::kChunked) client_.out += LastChunk(responses_.trailers());
-  Tell(NetworkOutcome::kDone, "");
-  reused_ = true;
-  if (!keep_upstream_ || upstream_.ended || !upstream_.Unread().empty()) upstream_ = {};
-  state_ = keep_client_ ? State::kHead : State::kClosing;
-  deadline_.Start(context_.settings.idle_http);
-}
-
-void HttpSession::UpstreamEnded() {
-  const HttpProgress progress = responses_.Finish();
-  if (progress.found == HttpFound::kEnd) return EndExchange();
-  if (!response_begun_ && reused_ && responses_.idle() && event_.bytes_sent == 0 && IsIdempotent(request_.method)) {
-    // It was closed while the request was on its way (RFC 9112, 9.3.1).
-    state_ = State::kAsking;
-    return Connect();
-  }
-  if (!response_begun_) return Reject(502, NetworkOutcome::kBroken, "the host closed the connection without an answer");
-  Tell(NetworkOutcome::kBroken, "the host closed the connection in the middle of its response");
-  Finish();
-}
-
-// What follows a 101 is nobody's HTTP.
-void HttpSession::Upgrade() {
-  soon_.Stop();
-  deadline_.Stop();
-  // What the host has said already goes ahead of what it says next.
-  if (!upstream_.in.empty()) {
-    const ssize_t sent = Send(client_.stream.get(), upstream_.in.data(), upstream_.in.size());
-    if (sent != static_cast<ssize_t>(upstream_.in.size())) {
-      Tell(NetworkOutcome::kBroken, "the program does not read");
-      return Finish();
-    }
-    event_.bytes_received += upstream_.in.size();
-  }
-  relay_ = std::make_unique<Relay>(context_.loop, context_.settings, context_.buffers,
-                                   Relay::Sockets{std::move(client_.stream), std::move(upstream_.stream)},
-                                   std::move(client_.in), nullptr, [this](Relay::End end) {
-                                     auto [outcome, detail] = Relay::OutcomeOf(end);
-                                     event_.bytes_sent += relay_->bytes_up();
-                                     event_.bytes_received += relay_->bytes_down();
-                                     Tell(outcome, std::move(detail));
-                                     Finish();
-                                   });
 }
 
 // ---- ends ----------------------------------------------------------------------------------------------------------

@@ -99,8 +99,7 @@ class HttpSession {
   bool response_begun_ = false;
   HttpFraming response_framing_ = HttpFraming::kNone;  // as the program gets it
   // A long body goes through the kernel.
-  std::unique_ptr<RelayBuffers::Pipe> pipe_;
-  std::size_t in_pipe_ = 0;
+  PipedBytes piped_;
   bool keep_upstream_ = false;
   bool keep_client_ = false;
 

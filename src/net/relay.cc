@@ -1,8 +1,6 @@
 #include "net/relay.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
@@ -13,35 +11,10 @@
 namespace leash::net {
 namespace {
 
-constexpr std::size_t kPipeSize = std::size_t{1} << 20;
-constexpr std::size_t kPipesKept = 16;
 // Turns a tunnel takes before others have theirs.
 constexpr int kTurns = 4;
 
 }  // namespace
-
-std::unique_ptr<RelayBuffers::Pipe> RelayBuffers::TakePipe() {
-  if (!pipes_.empty()) {
-    auto pipe = std::move(pipes_.back());
-    pipes_.pop_back();
-    return pipe;
-  }
-  int ends[2];
-  if (::pipe(ends) != 0) return nullptr;
-  auto pipe = std::make_unique<Pipe>(Pipe{base::UniqueFd(ends[0]), base::UniqueFd(ends[1])});
-  for (const int end : ends) {
-    ::fcntl(end, F_SETFD, FD_CLOEXEC);
-    ::fcntl(end, F_SETFL, O_NONBLOCK);
-  }
-#ifdef F_SETPIPE_SZ
-  (void)::fcntl(ends[0], F_SETPIPE_SZ, static_cast<int>(kPipeSize));  // a user has a limit on that: then it is smaller
-#endif
-  return pipe;
-}
-
-void RelayBuffers::GiveBack(std::unique_ptr<Pipe> empty) {
-  if (pipes_.size() < kPipesKept) pipes_.push_back(std::move(empty));
-}
 
 Relay::Relay(uv_loop_s* loop, const EgressSettings& settings, RelayBuffers& buffers, Sockets sockets, std::string held,
              Inspector inspect, std::function<void(End)> done)
@@ -51,6 +24,8 @@ Relay::Relay(uv_loop_s* loop, const EgressSettings& settings, RelayBuffers& buff
       held_(std::move(held)),
       inspect_(std::move(inspect)),
       done_(std::move(done)),
+      up_(buffers),
+      down_(buffers),
       idle_(loop, [this] { Finish(End::kIdle); }),
       soon_(loop, [this] { Ready(true, true); }) {
   sockets_.client.OnReady(
@@ -66,11 +41,6 @@ Relay::Relay(uv_loop_s* loop, const EgressSettings& settings, RelayBuffers& buff
   } else {
     Settle();
   }
-}
-
-Relay::~Relay() {
-  ReturnPipe(up_);
-  ReturnPipe(down_);
 }
 
 std::pair<NetworkOutcome, std::string> Relay::OutcomeOf(End end) {
@@ -140,7 +110,7 @@ bool Relay::Pump(Direction& direction) {
     if (got < 0) {
       if (!WouldBlock()) return false;
       direction.bulk = false;
-      ReturnPipe(direction);
+      direction.piped.End();
       return true;
     }
     if (got == 0) {
@@ -167,22 +137,12 @@ bool Relay::Drain(Direction& direction) {
     direction.pending = {};  // given back: most tunnels idle most of the time
     direction.sent = 0;
   }
-  while (direction.in_pipe > 0) {
-    const ssize_t moved = buffers_.splice()(direction.pipe->out.get(), direction.to, direction.in_pipe);
-    if (moved < 0) return WouldBlock();
-    direction.in_pipe -= static_cast<std::size_t>(moved);
-  }
-  return true;
+  return direction.piped.Drain(direction.to);
 }
 
 // As recv(2), with what was read sent on as far as that goes.
 ssize_t Relay::Take(Direction& direction) {
-  if (direction.bulk && direction.pipe == nullptr) direction.pipe = buffers_.TakePipe();
-  if (direction.pipe != nullptr) {
-    const ssize_t moved = buffers_.splice()(direction.from, direction.pipe->in.get(), kPipeSize);
-    if (moved > 0) direction.in_pipe = static_cast<std::size_t>(moved);
-    return moved;
-  }
+  if (direction.bulk && direction.piped.Begin()) return direction.piped.Take(direction.from, RelayBuffers::kPipeSize);
   auto& bytes = buffers_.bytes();
   const ssize_t got = Receive(direction.from, bytes.data(), bytes.size());
   if (got <= 0) return got;
@@ -193,11 +153,6 @@ ssize_t Relay::Take(Direction& direction) {
   const std::size_t gone = sent < 0 ? 0 : static_cast<std::size_t>(sent);
   if (gone < size) direction.pending.assign(bytes.data() + gone, size - gone);
   return got;
-}
-
-void Relay::ReturnPipe(Direction& direction) {
-  if (direction.pipe != nullptr && direction.in_pipe == 0) buffers_.GiveBack(std::move(direction.pipe));
-  direction.pipe.reset();
 }
 
 void Relay::Finish(End end) {

@@ -3,48 +3,21 @@
 
 #include <sys/types.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "base/unique_fd.h"
 #include "leash/network_event.h"
 #include "net/egress_settings.h"
 #include "net/loop_handles.h"
+#include "net/relay_buffers.h"
 #include "net/stream.h"
 
 namespace leash::net {
-
-// Moves bytes between a socket and a pipe inside the kernel, as splice(2) with SPLICE_F_MOVE | SPLICE_F_NONBLOCK.
-using SpliceFunction = ssize_t (*)(int from, int to, std::size_t most);
-
-// What the relays of a loop share, since only one of them works at a time. An idle tunnel holds no buffer at all.
-class RelayBuffers {
- public:
-  struct Pipe {
-    base::UniqueFd out, in;
-  };
-
-  // `function` null: the system cannot, and everything is copied.
-  explicit RelayBuffers(SpliceFunction function) : splice_(function) {}
-
-  SpliceFunction splice() const { return splice_; }
-  std::array<char, std::size_t{64} * 1024>& bytes() { return bytes_; }
-  // Null when the system has no room for another one.
-  std::unique_ptr<Pipe> TakePipe();
-  void GiveBack(std::unique_ptr<Pipe> empty);
-
- private:
-  const SpliceFunction splice_;
-  std::array<char, std::size_t{64} * 1024> bytes_;
-  std::vector<std::unique_ptr<Pipe>> pipes_;
-};
 
 // One tunnel. For use on the loop's thread alone. When one side has said all, the other is told so (shutdown(2)), and
 // may go on.
@@ -69,7 +42,6 @@ class Relay {
   // this object. Without an inspector everything passes.
   Relay(uv_loop_s* loop, const EgressSettings& settings, RelayBuffers& buffers, Sockets sockets, std::string held,
         Inspector inspect, std::function<void(End end)> done);
-  ~Relay();
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
@@ -89,17 +61,18 @@ class Relay {
 
  private:
   struct Direction {
+    explicit Direction(RelayBuffers& buffers) : piped(buffers) {}
+
     int from = -1, to = -1;
     std::string pending;   // was read, and the other side has no room for it
     std::size_t sent = 0;  // of pending
-    std::unique_ptr<RelayBuffers::Pipe> pipe;
-    std::size_t in_pipe = 0;
+    PipedBytes piped;
     bool bulk = false;  // so much that it pays to leave it in the kernel
     bool ended = false;
     bool told = false;
     std::uint64_t bytes = 0;
 
-    bool HasUnsent() const { return sent < pending.size() || in_pipe > 0; }
+    bool HasUnsent() const { return sent < pending.size() || piped.held() > 0; }
   };
 
   void Ready(bool up, bool down);
@@ -108,7 +81,6 @@ class Relay {
   bool Pump(Direction& direction);
   bool Drain(Direction& direction);
   ssize_t Take(Direction& direction);
-  void ReturnPipe(Direction& direction);
   int EventsFor(const Direction& reads, const Direction& writes) const;
   void Finish(End end);
 
