@@ -43,6 +43,9 @@ struct IsolationState {
   // In words, for people; empty where it is used.
   std::string why_no_namespaces;
   std::string why_no_supervisor;
+  // Not empty where a network policy reaches the egress proxy by its variables and on a few well-known ports alone,
+  // other connections being refused: docs/network.md.
+  std::string why_not_all_connections;
 };
 
 // "strict", "default" or "permissive".

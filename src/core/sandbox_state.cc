@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "base/environment.h"
 #include "base/file_system.h"
 #include "base/path.h"
 #include "base/status.h"
@@ -20,14 +19,14 @@ constexpr absl::Duration kLastWords = absl::Seconds(2);
 }  // namespace
 
 SandboxState::SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared,
-                           std::unique_ptr<net::EgressProxy> egress, std::unique_ptr<net::Publisher> publisher,
-                           std::unique_ptr<Guard> guard, std::shared_ptr<ViolationLog> violations, bool keep_scratch)
+                           SandboxNetwork network, std::unique_ptr<Guard> guard,
+                           std::shared_ptr<ViolationLog> violations, bool keep_scratch)
     : plan_(std::move(plan)),
       keep_scratch_(keep_scratch),
       scratch_(std::move(scratch)),
-      egress_(std::move(egress)),
-      publisher_(std::move(publisher)),
-      published_(publisher_ == nullptr ? std::vector<PublishedPort>() : publisher_->ports()),
+      network_(std::move(network)),
+      why_not_all_connections_(network_.why_not_all()),
+      published_(network_.published()),
       prepared_(std::move(prepared)),
       guard_(std::move(guard)),
       violations_(std::move(violations)) {}
@@ -56,23 +55,15 @@ absl::StatusOr<std::shared_ptr<ChildState>> SandboxState::Spawn(const SpawnReque
 }
 
 absl::Status SandboxState::Close() {
-  // Neither is ended under the lock, which a callback may be waiting for.
-  std::unique_ptr<net::Publisher> publisher;
+  // Not ended under the lock, which a callback may be waiting for.
+  SandboxNetwork network;
   {
     const std::lock_guard lock(mutex_);
-    publisher = std::move(publisher_);
+    network = std::move(network_);
   }
-  if (publisher != nullptr) publisher->StopListening();
+  network.StopListening();
   absl::Status result = CloseOnce();
-  if (publisher != nullptr) publisher->Drain(kLastWords);
-  publisher.reset();
-  std::unique_ptr<net::EgressProxy> egress;
-  {
-    const std::lock_guard lock(mutex_);
-    egress = std::move(egress_);
-  }
-  if (egress != nullptr) egress->Drain(kLastWords);  // nobody is left who could connect
-  egress.reset();
+  network.End(kLastWords);
   if (violations_ != nullptr && violations_->HasListener()) {
     prepared_->SettleReports();
     violations_->StopListening();
@@ -115,8 +106,12 @@ void SandboxState::Listen(ViolationCallback callback) {
 
 IsolationState SandboxState::Isolation() const {
   HeldBy held = prepared_->Isolation();
-  return {plan_.isolation, held.namespaces, held.supervisor, std::move(held.why_no_namespaces),
-          std::move(held.why_no_supervisor)};
+  return {plan_.isolation,
+          held.namespaces,
+          held.supervisor,
+          std::move(held.why_no_namespaces),
+          std::move(held.why_no_supervisor),
+          why_not_all_connections_};
 }
 
 void SandboxState::KeepScratch() {
@@ -127,13 +122,7 @@ void SandboxState::KeepScratch() {
 absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxConfig& config, PolicyFunction policy,
                                                                  bool policy_sees_addresses) {
   const bool denies_all = policy == nullptr;
-  net::AddressRules addresses;
-  for (const std::string& cidr : config.allow_addresses) LEASH_RETURN_IF_ERROR(addresses.Add(cidr));
-  net::UpstreamProxies upstream;
-  if (!denies_all) {
-    LEASH_ASSIGN_OR_RETURN(upstream, net::ReadUpstreamProxies(config.upstream_proxy, base::Environment::OfProcess()));
-    upstream.names_resolve_here = config.resolve_locally;
-  }
+  LEASH_ASSIGN_OR_RETURN(NetworkRules rules, ReadNetworkRules(config, std::move(policy), policy_sees_addresses));
   Backend& backend = HostBackend();
   std::unique_ptr<Groundwork> groundwork = backend.Begin(config.namespaces);
   LEASH_ASSIGN_OR_RETURN(WorkingDir scratch, WorkingDir::Create());
@@ -153,42 +142,14 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
   }
   LEASH_ASSIGN_OR_RETURN(std::unique_ptr<PreparedSandbox> prepared,
                          backend.Prepare(plan, scratch.id(), canary, std::move(groundwork), violations));
-  std::unique_ptr<net::EgressProxy> egress;
-  if (!denies_all) {
-    EgressIntake intake = prepared->TakeEgress();
-    net::EgressOptions options;
-    options.listeners = std::move(intake.listeners);
-    options.resolvers = std::move(intake.resolvers);
-    options.name_sockets = std::move(intake.name_sockets);
-    options.is_ours = std::move(intake.is_ours);
-    options.original_destination = std::move(intake.original_destination);
-    options.identify = std::move(intake.identify);
-    options.splice = intake.splice;
-    options.policy = std::move(policy);
-    options.policy_sees_addresses = policy_sees_addresses;
-    options.addresses = std::move(addresses);
-    options.told = config.on_network_event;
-    options.name_servers = config.name_servers;
-    options.upstream = std::move(upstream);
-    LEASH_ASSIGN_OR_RETURN(egress, net::EgressProxy::Start(std::move(options)));
-  }
-  std::unique_ptr<net::Publisher> publisher;
-  if (!plan.published.empty()) {
-    LEASH_ASSIGN_OR_RETURN(InsideSockets inside, prepared->MakeInsideSockets());
-    net::PublisherOptions options;
-    options.ports = plan.published;
-    options.source = std::move(inside.source);
-    options.splice = inside.splice;
-    LEASH_ASSIGN_OR_RETURN(publisher, net::Publisher::Start(std::move(options)));
-  }
+  LEASH_ASSIGN_OR_RETURN(SandboxNetwork network, SandboxNetwork::Start(config, plan, std::move(rules), *prepared));
   std::unique_ptr<Guard> guard;
   if (const std::vector<std::string> unguarded = prepared->Unguarded(); !unguarded.empty()) {
     LEASH_ASSIGN_OR_RETURN(
         guard, Guard::Make(unguarded, base::JoinPath(base::ParentOf(scratch.path()), WorkingDir::kEvidence)));
   }
-  return std::make_shared<SandboxState>(std::move(plan), std::move(scratch), std::move(prepared), std::move(egress),
-                                        std::move(publisher), std::move(guard), std::move(violations),
-                                        config.keep_scratch);
+  return std::make_shared<SandboxState>(std::move(plan), std::move(scratch), std::move(prepared), std::move(network),
+                                        std::move(guard), std::move(violations), config.keep_scratch);
 }
 
 absl::Status CloseSandboxState(SandboxState& state) { return state.Close(); }

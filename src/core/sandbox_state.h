@@ -11,19 +11,16 @@
 #include "core/child_state.h"
 #include "core/guard.h"
 #include "core/plan.h"
+#include "core/sandbox_network.h"
 #include "core/violation_log.h"
 #include "leash/working_dir.h"
-#include "net/egress_proxy.h"
-#include "net/publisher.h"
 
 namespace leash::core {
 
 class SandboxState {
  public:
-  // `egress` is null for a plan without a network, `publisher` without published ports; `guard` may be, and
-  // `violations` when they are not reported.
-  SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared,
-               std::unique_ptr<net::EgressProxy> egress, std::unique_ptr<net::Publisher> publisher,
+  // `guard` may be null, and `violations` is when they are not reported.
+  SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared, SandboxNetwork network,
                std::unique_ptr<Guard> guard, std::shared_ptr<ViolationLog> violations, bool keep_scratch);
 
   const Plan& plan() const { return plan_; }
@@ -45,8 +42,8 @@ class SandboxState {
   bool keep_scratch_ = false;                          // guarded by mutex_
   WorkingDir scratch_;                                 // guarded by mutex_
   std::vector<std::shared_ptr<ChildState>> children_;  // guarded by mutex_; those not known to have ended
-  std::unique_ptr<net::EgressProxy> egress_;           // guarded by mutex_
-  std::unique_ptr<net::Publisher> publisher_;          // guarded by mutex_
+  SandboxNetwork network_;                             // guarded by mutex_
+  const std::string why_not_all_connections_;
   const std::vector<PublishedPort> published_;
   const std::unique_ptr<PreparedSandbox> prepared_;
   const std::shared_ptr<Guard> guard_;
