@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gmock/gmock.h"
 #include "leash_process.h"
 
 namespace leash::testing {
@@ -16,9 +17,10 @@ class ConfigTest : public LeashTest {
 INSTANTIATE_TEST_SUITE_P(Users, ConfigTest, ::testing::ValuesIn(Users()), UserName);
 
 TEST_P(ConfigTest, DenyOnTheLineBeatsAllowInTheFile) {
-  const std::string file = Named("network = \"allow\"\nnamespaces = \"off\"\n");
-  EXPECT_TRUE(FailsWith(Leash({"run", "-c", file, "true"}), 125, "network"));
-  EXPECT_EQ(Leash({"run", "-c", file, "--network", "deny", "true"}).code, 0);
+  const std::string file = Named("network = \"allow\"\n");
+  EXPECT_THAT(Leash({"explain", "--json", "-c", file}).out, ::testing::HasSubstr("\"network\": \"policy\""));
+  EXPECT_THAT(Leash({"explain", "--json", "-c", file, "--network", "deny"}).out,
+              ::testing::HasSubstr("\"network\": \"denied\""));
 }
 
 TEST_P(ConfigTest, AMisspeltKeyIsAnError) {

@@ -50,9 +50,12 @@ void OutsideNetwork::Forget() {
   seen_.clear();
 }
 
-bool OutsideNetwork::Saw(const std::string& part) {
+bool OutsideNetwork::Saw(const std::string& part, int times) {
   for (int i = 0; i < 200; ++i) {
-    if (Seen().find(part) != std::string::npos) return true;
+    int found = 0;
+    const std::string seen = Seen();
+    for (std::size_t at = 0; (at = seen.find(part, at)) != std::string::npos; at += part.size()) ++found;
+    if (found >= times) return true;
     usleep(50000);
   }
   return false;

@@ -28,7 +28,7 @@ class OutsideNetwork {
   std::string Seen();
   void Forget();
   // Waits for up to ten seconds: a server may notice after its client has gone.
-  bool Saw(const std::string& part);
+  bool Saw(const std::string& part, int times = 1);
   // Gives it a moment to come.
   bool NeverSaw(const std::string& part);
 
