@@ -149,6 +149,7 @@ void HttpSession::Upgrade() {
                                      Tell(outcome, std::move(detail));
                                      Finish();
                                    });
+  relay_->Start();
 }
 
 // The rest of a long body. False: the program has gone.

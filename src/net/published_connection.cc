@@ -72,6 +72,7 @@ void PublishedConnection::Connected() {
   relay_ = std::make_unique<Relay>(context_.loop, context_.settings, context_.buffers,
                                    Relay::Sockets{std::move(client_), std::move(inside_)}, std::string(), nullptr,
                                    [this](Relay::End end) { RelayEnded(end); });
+  relay_->Start();
 }
 
 // As a port on which nobody listens.

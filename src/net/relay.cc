@@ -26,8 +26,7 @@ Relay::Relay(uv_loop_s* loop, const EgressSettings& settings, RelayBuffers& buff
       done_(std::move(done)),
       up_(buffers),
       down_(buffers),
-      idle_(loop, [this] { Finish(End::kIdle); }),
-      soon_(loop, [this] { Ready(true, true); }) {
+      idle_(loop, [this] { Finish(End::kIdle); }) {
   sockets_.client.OnReady(
       [this](int events) { Ready((events & SocketWatch::kReadable) != 0, (events & SocketWatch::kWritable) != 0); });
   sockets_.upstream.OnReady(
@@ -35,12 +34,12 @@ Relay::Relay(uv_loop_s* loop, const EgressSettings& settings, RelayBuffers& buff
   up_.from = down_.to = sockets_.client.get();
   down_.from = up_.to = sockets_.upstream.get();
   if (!inspect_) up_.pending = std::move(held_);
+}
+
+// Most clients have spoken by now: looking is cheaper than being woken for it.
+void Relay::Start() {
   idle_.Start(settings_.idle_tunnel);
-  if (up_.HasUnsent() || !held_.empty()) {
-    soon_.Start(absl::ZeroDuration());
-  } else {
-    Settle();
-  }
+  Ready(true, false);
 }
 
 std::pair<NetworkOutcome, std::string> Relay::OutcomeOf(End end) {
@@ -158,7 +157,6 @@ ssize_t Relay::Take(Direction& direction) {
 void Relay::Finish(End end) {
   const int error = errno;
   idle_.Stop();
-  soon_.Stop();
   sockets_.client.Watch(SocketWatch::kNothing);
   sockets_.upstream.Watch(SocketWatch::kNothing);
   const auto done = done_;

@@ -38,13 +38,14 @@ class Relay {
     Stream client, upstream;
   };
 
-  // `held` is what was read from the client already. `done` is called once, never before this returns; it may destroy
-  // this object. Without an inspector everything passes.
+  // `held` is what was read from the client already. Without an inspector everything passes.
   Relay(uv_loop_s* loop, const EgressSettings& settings, RelayBuffers& buffers, Sockets sockets, std::string held,
         Inspector inspect, std::function<void(End end)> done);
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
+  // `done` is called once, perhaps before this returns; it may destroy this object.
+  void Start();
   // Whether the upstream has been told that the client says no more.
   bool up_told() const { return up_.told; }
   std::uint64_t bytes_up() const { return up_.bytes; }
@@ -92,7 +93,6 @@ class Relay {
   const std::function<void(End)> done_;
   Direction up_, down_;
   Timer idle_;
-  Timer soon_;  // what there is to do when the constructor has returned
 };
 
 }  // namespace leash::net

@@ -64,6 +64,7 @@ void Tunnel::HasReached(Reached reached) {
       [this](std::string_view so_far, bool complete) { return Inspect(so_far, complete); },
       [this](Relay::End end) { RelayEnded(end); });
   reach_.reset();
+  relay_->Start();
 }
 
 bool Tunnel::Accept() {
