@@ -4,13 +4,17 @@
 #include <uv.h>
 
 #include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 #include "absl/time/clock.h"
 #include "base/blocked_signals.h"
+#include "base/status.h"
 #include "base/unique_fd.h"
 
 namespace leash::base {
@@ -20,7 +24,9 @@ struct EventLoop::Rep {
   uv_async_t wake;
   std::mutex mutex;
   std::deque<std::function<void()>> tasks;  // guarded by mutex
-  std::thread::id thread;                   // set before the first task can run
+  std::condition_variable running;
+  bool runs = false;       // guarded by mutex
+  std::thread::id thread;  // set before the first task can run
 
   void RunTasks() {
     std::deque<std::function<void()>> ready;
@@ -56,31 +62,75 @@ struct Wait {
 
 }  // namespace
 
-EventLoop::EventLoop() : rep_(new Rep) {
-  uv_loop_init(&rep_->loop);
-  rep_->wake.data = rep_;
-  uv_async_init(&rep_->loop, &rep_->wake, [](uv_async_t* handle) { static_cast<Rep*>(handle->data)->RunTasks(); });
+absl::StatusOr<EventLoop*> EventLoop::Make() {
+  const auto failed = [](int error) { return ErrnoError(ErrorCode::kIo, -error, "cannot start leash's event loop"); };
+  auto rep = std::make_unique<Rep>();
+  if (const int error = uv_loop_init(&rep->loop); error != 0) return failed(error);
+  rep->wake.data = rep.get();
+  if (const int error = uv_async_init(&rep->loop, &rep->wake,
+                                      [](uv_async_t* handle) { static_cast<Rep*>(handle->data)->RunTasks(); });
+      error != 0) {
+    uv_loop_close(&rep->loop);
+    return failed(error);
+  }
   // The host's signals are the host's: none is delivered here.
   const BlockedSignals blocked;
-  std::mutex started;
-  std::condition_variable running;
-  bool runs = false;
-  std::thread thread([&, rep = rep_] {
-    {
-      const std::lock_guard lock(started);
-      rep->thread = std::this_thread::get_id();
-      runs = true;
-      running.notify_one();
-    }
-    uv_run(&rep->loop, UV_RUN_DEFAULT);
-  });
-  thread.detach();
-  std::unique_lock lock(started);
-  running.wait(lock, [&] { return runs; });
+  Rep* const running = rep.get();
+  uv_thread_t thread;
+  const int error = uv_thread_create(
+      &thread,
+      [](void* argument) {
+        auto* const own = static_cast<Rep*>(argument);
+        {
+          const std::lock_guard lock(own->mutex);
+          own->thread = std::this_thread::get_id();
+          own->runs = true;
+          own->running.notify_one();
+        }
+        uv_run(&own->loop, UV_RUN_DEFAULT);
+      },
+      running);
+  if (error != 0) {
+    uv_close(reinterpret_cast<uv_handle_t*>(&running->wake), nullptr);
+    uv_run(&running->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&running->loop);
+    return failed(error);
+  }
+  std::unique_lock lock(running->mutex);
+  running->running.wait(lock, [&] { return running->runs; });
+  return new EventLoop(rep.release());
+}
+
+namespace {
+
+// Never destroyed: the loop's thread outlives main().
+struct Holder {
+  std::mutex mutex;
+  EventLoop* loop = nullptr;  // guarded by mutex
+};
+Holder& TheHolder() {
+  static Holder* const holder = new Holder;
+  return *holder;
+}
+
+}  // namespace
+
+absl::Status EventLoop::Start() {
+  const std::lock_guard lock(TheHolder().mutex);
+  if (TheHolder().loop != nullptr) return absl::OkStatus();
+  LEASH_ASSIGN_OR_RETURN(TheHolder().loop, Make());
+  return absl::OkStatus();
 }
 
 EventLoop& EventLoop::Shared() {
-  static EventLoop* const loop = new EventLoop;
+  static EventLoop* const loop = [] {
+    if (const absl::Status started = Start(); !started.ok()) {
+      std::fprintf(stderr, "leash: %s\n", std::string(started.message()).c_str());
+      std::abort();
+    }
+    const std::lock_guard lock(TheHolder().mutex);
+    return TheHolder().loop;
+  }();
   return *loop;
 }
 

@@ -4,6 +4,8 @@
 #include <functional>
 #include <memory>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
 struct uv_loop_s;
@@ -14,10 +16,15 @@ namespace leash::base {
 // so that nothing is torn down under a caller at exit. Every method may be called from any thread; callbacks run on
 // the loop's thread and must not block it.
 //
+// libuv ends the process when the kernel later refuses to watch a descriptor for want of memory (epoll_ctl(2), ENOMEM).
+//
 // Two things need it. Asynchronous calls and deadlines wait here rather than on a thread each. And processes that a
 // short-lived thread asks for are started from it, since PR_SET_PDEATHSIG(2) ends them with the thread that made them.
 class EventLoop {
  public:
+  // Starts it, unless it runs. Errors: kIo with the system's reason (no descriptor, no thread); another call may do.
+  static absl::Status Start();
+  // Starts it at its first use. Who has not called Start() gets the end of the process where that fails.
   static EventLoop& Shared();
 
   // The loop itself, for use on its thread alone.
@@ -32,11 +39,12 @@ class EventLoop {
   void WhenReadable(int fd, absl::Time deadline, std::function<void(bool readable)> ready);
 
  private:
-  EventLoop();
-  ~EventLoop() = delete;
-
   struct Rep;
-  Rep* rep_;
+  explicit EventLoop(Rep* rep) : rep_(rep) {}
+  ~EventLoop() = delete;
+  static absl::StatusOr<EventLoop*> Make();
+
+  Rep* const rep_;
 };
 
 }  // namespace leash::base

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "base/event_loop.h"
 #include "base/file_system.h"
 #include "base/path.h"
 #include "base/status.h"
@@ -36,6 +37,7 @@ absl::StatusOr<std::shared_ptr<ChildState>> SandboxState::Spawn(const SpawnReque
     const std::lock_guard lock(mutex_);
     if (closed_) return base::Error(ErrorCode::kClosed, "the sandbox has been closed");
   }
+  if (deadline != absl::InfiniteFuture()) LEASH_RETURN_IF_ERROR(base::EventLoop::Start());
   // Not under the lock: this waits for the loop thread, whose callbacks may well use this sandbox.
   LEASH_ASSIGN_OR_RETURN(std::unique_ptr<Process> process, prepared_->Spawn(request));
   auto child = std::make_shared<ChildState>(std::move(process), deadline, guard_);

@@ -115,6 +115,7 @@ class EgressProxy::Service {
 EgressProxy::EgressProxy(std::unique_ptr<Service> service) : service_(std::move(service)) {}
 
 absl::StatusOr<std::unique_ptr<EgressProxy>> EgressProxy::Start(EgressOptions options) {
+  LEASH_RETURN_IF_ERROR(base::EventLoop::Start());
   absl::Status status;
   std::unique_ptr<Service> service;
   base::EventLoop& loop = base::EventLoop::Shared();

@@ -194,6 +194,7 @@ absl::StatusOr<std::unique_ptr<Publisher>> Publisher::Start(PublisherOptions opt
     port.host_port = one.host_port;
     bound.push_back(std::move(one));
   }
+  LEASH_RETURN_IF_ERROR(base::EventLoop::Start());
   absl::Status status;
   std::unique_ptr<Service> service;
   base::EventLoop& loop = base::EventLoop::Shared();

@@ -1,5 +1,6 @@
 #include "base/event_loop.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -8,6 +9,7 @@
 
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
+#include "leash/error.h"
 
 namespace leash::base {
 namespace {
@@ -22,6 +24,24 @@ TEST(EventLoop, RunsTasksInOrderOnOneThread) {
   });
   EXPECT_EQ(first, second);
   EXPECT_NE(first, std::this_thread::get_id());
+}
+
+// In a process of its own, where it does not run yet.
+[[noreturn]] void StartWithoutAndWithADescriptor() {
+  rlimit before = {};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none = {0, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  const bool refused = GetErrorCode(EventLoop::Start()) == ErrorCode::kIo;
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  bool ran = false;
+  if (EventLoop::Start().ok()) EventLoop::Shared().RunSync([&] { ran = true; });
+  ::_exit(refused && ran ? 0 : 1);
+}
+
+TEST(EventLoopDeathTest, WithoutADescriptorThereIsAnErrorAndLaterALoop) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(StartWithoutAndWithADescriptor(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(EventLoop, TwoMayWaitForOneDescriptor) {

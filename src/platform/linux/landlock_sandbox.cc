@@ -104,9 +104,14 @@ class LandlockProcess final : public core::Process {
 
 // PR_SET_PDEATHSIG(2) follows the thread that made the child, so that must be one which lasts as long as the process:
 // the main thread, or leash's own. (A program that ends its main thread alone ends the children it started there.)
-void OnLastingThread(const std::function<void()>& task) {
-  if (::syscall(SYS_gettid) == ::getpid()) return task();
+absl::Status OnLastingThread(const std::function<void()>& task) {
+  if (::syscall(SYS_gettid) == ::getpid()) {
+    task();
+    return absl::OkStatus();
+  }
+  LEASH_RETURN_IF_ERROR(base::EventLoop::Start());
   base::EventLoop::Shared().RunSync(task);
+  return absl::OkStatus();
 }
 
 // Starts the child and returns once it has executed its program or failed.
@@ -224,7 +229,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
     order.network_supervised = !plan_.network_denied;
 
     absl::StatusOr<BorrowedChild> started = base::Error(ErrorCode::kSpawnFailed, "the command was not started");
-    OnLastingThread([&] { started = Launch(order); });
+    LEASH_RETURN_IF_ERROR(OnLastingThread([&] { started = Launch(order); }));
     if (!started.ok()) return started.status();
     if (audit_ != nullptr) {  // what SelfTest() was refused by Landlock
       audit_->AddCommand(started->pid, (order.canary != nullptr ? 1U : 0U) + (order.signals_scoped ? 1U : 0U));
