@@ -11,6 +11,7 @@
 #include <atomic>
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "fmt/format.h"
+#include "net/upstream_proxy.h"
 
 namespace leash::bench {
 namespace {
@@ -50,8 +52,25 @@ Address Resolve(const std::string& place) {
   return address;
 }
 
+struct Way {
+  std::string to;          // "127.0.0.1:3128"
+  std::string credential;  // a field with its line's end, or nothing
+};
+
+Way WayOf(const ClientOptions& options) {
+  if (options.proxy.empty()) return {options.server, ""};
+  if (options.proxy != "environment") return {options.proxy, ""};
+  const char* const url = std::getenv("HTTP_PROXY");
+  const auto proxy = net::ParseUpstreamProxy(url == nullptr ? "" : url);
+  if (!proxy.ok()) return {};
+  const std::string credential = proxy->Authorization();
+  return {fmt::format("{}:{}", proxy->host, proxy->port),
+          credential.empty() ? "" : fmt::format("Proxy-Authorization: {}\r\n", credential)};
+}
+
 class Connection {
  public:
+  explicit Connection(const std::string& credential) : credential_(credential) {}
   ~Connection() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -61,13 +80,17 @@ class Connection {
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0) return false;
     if (options.proxy.empty() || options.load == Load::kForwarded) return true;
-    const std::string connect = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n\r\n", options.server);
+    const std::string connect =
+        fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n{1}\r\n", options.server, credential_);
     return Write(connect) && ReadHead().find(" 200 ") != std::string::npos;
   }
   // One request and its answer; the bytes of its body, or -1.
   long long Ask(const ClientOptions& options, std::string_view path) {
-    const std::string origin = options.load == Load::kForwarded ? "http://" + options.server : "";
-    if (!Write(fmt::format("GET {}{} HTTP/1.1\r\nHost: {}\r\n\r\n", origin, path, options.server))) return -1;
+    const bool asked = options.load == Load::kForwarded;
+    if (!Write(fmt::format("GET {}{} HTTP/1.1\r\nHost: {}\r\n{}\r\n", asked ? "http://" + options.server : "", path,
+                           options.server, asked ? credential_ : ""))) {
+      return -1;
+    }
     const std::string head = ReadHead();
     const std::size_t at = head.find("Content-Length: ");
     if (at == std::string::npos) return -1;
@@ -103,6 +126,7 @@ class Connection {
     }
   }
 
+  const std::string& credential_;
   int fd_ = -1;
   std::size_t rest_ = 0;
   std::unique_ptr<char[]> buffer_{new char[kBuffer]};
@@ -110,6 +134,7 @@ class Connection {
 
 struct Work {
   const ClientOptions& options;
+  const Way way;
   const Address address;
   std::atomic<int> left;
   std::atomic<std::uint64_t> done = 0;
@@ -121,7 +146,7 @@ struct Work {
     while (left.fetch_sub(1) > 0) {
       const auto begin = Clock::now();
       const bool fresh = options.load == Load::kConnections || kept == nullptr;
-      if (fresh) kept = std::make_unique<Connection>();
+      if (fresh) kept = std::make_unique<Connection>(way.credential);
       const bool ok = (!fresh || kept->Open(address, options)) &&
                       kept->Ask(options, options.load == Load::kBulk ? bulk : "/small") >= 0;
       if (!ok) {
@@ -163,8 +188,8 @@ double CpuSeconds(const rusage& usage) {
 }
 
 ClientResult RunClient(const ClientOptions& options) {
-  Work work{options, Resolve(options.proxy.empty() ? options.server : options.proxy),
-            options.load == Load::kBulk ? options.threads : options.count};
+  const Way way = WayOf(options);
+  Work work{options, way, Resolve(way.to), options.load == Load::kBulk ? options.threads : options.count};
   std::vector<std::vector<double>> times(static_cast<std::size_t>(options.threads));
   const double cpu = OwnCpuSeconds();
   const auto begin = Clock::now();

@@ -22,7 +22,7 @@ std::optional<Load> LoadNamed(std::string_view name);
 
 struct ClientOptions {
   Load load = Load::kConnections;
-  std::string proxy;   // "127.0.0.1:3128"; empty: none
+  std::string proxy;   // "127.0.0.1:3128"; "environment": what HTTP_PROXY says, with its credential; empty: none
   std::string server;  // "origin.bench:8080"
   int threads = 16;
   int count = 1000;  // connections, requests, or MiB, of all threads together

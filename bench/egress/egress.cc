@@ -204,6 +204,21 @@ class Table {
   std::map<std::string, std::map<std::string, std::vector<Row>>> rows_;
 };
 
+// The sandbox of Claude Code, where it is installed: a Node proxy outside, a relay inside. A tenth of the load, since
+// it takes its time.
+void RoundOfSrt(const std::string& self, const Origin& origin, const std::string& directory, Table& table) {
+  if (std::system("command -v srt >/dev/null 2>&1") != 0) return;
+  const std::string settings = directory + "/srt.json";
+  std::ofstream(settings) << R"({"network": {"allowedDomains": ["127.0.0.1"], "deniedDomains": []},)"
+                          << R"( "filesystem": {"denyRead": [], "allowWrite": [], "denyWrite": []}})";
+  for (const Kind& kind : kKinds) {
+    const Ran ran = RunApart(self, {"srt", "--settings", settings},
+                             {kind.load, "environment", fmt::format("127.0.0.1:{}", origin.port), kind.threads,
+                              kind.load == Load::kBulk ? kind.count : kind.count / 10});
+    table.Add(kind.name, "srt, inside, CONNECT", RowOf(ran.client, ran.children_cpu - ran.client.cpu_seconds));
+  }
+}
+
 void Round(const std::string& self, const std::string& leash, const Origin& origin, const std::string& directory,
            Table& table) {
   for (const Kind& kind : kKinds) {
@@ -248,6 +263,7 @@ void Round(const std::string& self, const std::string& leash, const Origin& orig
                 RowOf(ran.client, ran.children_cpu - ran.client.cpu_seconds));
     }
   }
+  RoundOfSrt(self, origin, directory, table);
 }
 
 int Main(int argc, char** argv) {
@@ -278,7 +294,8 @@ int Main(int argc, char** argv) {
   Table table;
   for (int i = 0; i < rounds; ++i) Round(self, leash, origin, directory, table);
   table.Print();
-  for (const char* name : {"squid.conf", "tinyproxy.conf", "log"}) ::unlink((directory + "/" + name).c_str());
+  for (const char* name : {"squid.conf", "tinyproxy.conf", "srt.json", "log"})
+    ::unlink((directory + "/" + name).c_str());
   ::rmdir(directory.c_str());
   return 0;
 }

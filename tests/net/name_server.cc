@@ -48,7 +48,8 @@ void NameServer::Serve() const {
     if (known != names_.end() && v4) {
       for (const std::string& text : known->second) {
         records += std::string("\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04", 12);
-        for (const std::uint8_t byte : IpAddress::Parse(text)->bytes()) records += static_cast<char>(byte);
+        const auto address = IpAddress::Parse(text);
+        for (const std::uint8_t byte : address->bytes()) records += static_cast<char>(byte);
         ++count;
       }
     }
