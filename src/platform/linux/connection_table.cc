@@ -5,7 +5,6 @@
 #include <netinet/tcp.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -14,7 +13,8 @@
 namespace leash::platform {
 namespace {
 
-constexpr std::chrono::milliseconds kLockPatience(20);
+constexpr absl::Duration kLockPatience = absl::Milliseconds(20);
+constexpr absl::Duration kLockStep = absl::Microseconds(50);
 
 socklen_t SizeOf(const sockaddr_storage& address) {
   return address.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
@@ -143,6 +143,16 @@ void ConnectionTable::Forget() {
   std::erase_if(entries_, [&](const auto& entry) { return now - entry.second.made > kPatience; });
 }
 
+// As std::timed_mutex, of whose lock ThreadSanitizer does not know.
+std::unique_lock<std::mutex> ConnectionTable::LockSoon() const {
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  for (const absl::Time late = absl::Now() + kLockPatience; !lock && absl::Now() < late;) {
+    absl::SleepFor(kLockStep);
+    (void)lock.try_lock();
+  }
+  return lock;
+}
+
 std::map<ConnectionTable::Key, ConnectionTable::Entry>::const_iterator ConnectionTable::Find(int connection) const {
   sockaddr_storage peer = {};
   socklen_t size = sizeof(peer);
@@ -151,21 +161,21 @@ std::map<ConnectionTable::Key, ConnectionTable::Entry>::const_iterator Connectio
 }
 
 bool ConnectionTable::Has(int connection) const {
-  const std::unique_lock lock(mutex_, kLockPatience);
+  const std::unique_lock lock = LockSoon();
   if (!lock) return false;
   const auto found = Find(connection);
   return found != entries_.end() && absl::Now() - found->second.made <= kPatience;
 }
 
 ConnectingProgram ConnectionTable::ProgramOf(int connection) const {
-  const std::unique_lock lock(mutex_, kLockPatience);
+  const std::unique_lock lock = LockSoon();
   if (!lock) return {};
   const auto found = Find(connection);
   return found == entries_.end() ? ConnectingProgram() : found->second.program;
 }
 
 bool ConnectionTable::Take(int connection, sockaddr_storage& destination) {
-  const std::unique_lock lock(mutex_, kLockPatience);
+  const std::unique_lock lock = LockSoon();
   if (!lock) return false;
   const auto found = Find(connection);
   if (found == entries_.end()) return false;

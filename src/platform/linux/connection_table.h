@@ -61,6 +61,8 @@ class ConnectionTable {
   static Key KeyOf(const sockaddr_storage& address);
   Answer ConnectTo(int socket, const sockaddr_storage& listener, const sockaddr_storage& destination,
                    const ConnectingProgram& program);
+  // Not held when a Connect() takes its time.
+  std::unique_lock<std::mutex> LockSoon() const;
   // Of a connection that is here. To be called under the lock.
   std::map<Key, Entry>::const_iterator Find(int connection) const;
   bool ListenerFor(int socket, sockaddr_storage& listener) const;
@@ -69,7 +71,7 @@ class ConnectionTable {
   const std::vector<base::UniqueFd> listeners_;
   const std::weak_ptr<void> served_;
   std::vector<sockaddr_storage> addresses_;
-  mutable std::timed_mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<Key, Entry> entries_;  // guarded by mutex_
 };
 
