@@ -16,6 +16,7 @@ constexpr std::size_t kMostRecordBytes = 16 * 1024;
 constexpr std::uint8_t kClientHelloMessage = 1;
 constexpr std::size_t kMessageHeaderBytes = 4;
 constexpr std::uint16_t kServerNameExtension = 0;
+constexpr std::uint16_t kAlpnExtension = 16;
 constexpr std::uint16_t kEncryptedClientHelloExtension = 0xfe0d;
 constexpr std::uint8_t kHostName = 0;
 
@@ -79,6 +80,14 @@ bool ReadServerName(std::string_view data, ClientHello& hello) {
   return true;
 }
 
+// RFC 7301, 3.1. What the client offers is not asked for; a list that can be read in two ways is refused all the same.
+bool IsProtocolList(std::string_view data) {
+  WireReader extension(data);
+  WireReader names(extension.Vector(2, 2));
+  while (names.ok() && !names.empty()) names.Vector(1, 1);
+  return extension.done() && names.ok();
+}
+
 bool ReadExtensions(std::string_view data, ClientHello& hello) {
   std::bitset<65536> seen;
   for (WireReader extensions(data); !extensions.empty();) {
@@ -87,6 +96,7 @@ bool ReadExtensions(std::string_view data, ClientHello& hello) {
     if (!extensions.ok() || seen.test(type)) return false;
     seen.set(type);
     if (type == kServerNameExtension && !ReadServerName(content, hello)) return false;
+    if (type == kAlpnExtension && !IsProtocolList(content)) return false;
     if (type == kEncryptedClientHelloExtension) hello.encrypted_client_hello = true;
   }
   return true;

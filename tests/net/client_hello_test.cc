@@ -19,6 +19,11 @@ std::string Vector(std::size_t length_bytes, std::string_view content) {
 }
 std::string Extension(std::size_t type, std::string_view content) { return Number(type, 2) + Vector(2, content); }
 std::string ServerName(std::string_view name) { return Extension(0, Vector(2, "\0"s + Vector(2, name))); }
+std::string Alpn(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += Vector(1, name);
+  return Extension(16, Vector(2, list));
+}
 
 const std::string kStart = "\x03\x03"s + std::string(32, 'r') + Vector(1, std::string(32, 's')) +
                            Vector(2, "\x13\x01\x13\x02") + Vector(1, "\0"s);
@@ -51,7 +56,7 @@ std::string Status(std::string_view bytes) {
 }
 
 TEST(ClientHello, TellsWhomTheClientWants) {
-  const std::string bytes = Hello(Extension(43, "\2\3\4") + ServerName("Example.com") + Extension(16, ""));
+  const std::string bytes = Hello(Extension(43, "\2\3\4") + ServerName("Example.com") + Alpn({"h2", "http/1.1"}));
   const ClientHello hello = InspectClientHello(bytes);
   EXPECT_EQ(hello.status, ClientHelloStatus::kDone);
   EXPECT_EQ(hello.server_name, "Example.com");
@@ -75,7 +80,7 @@ TEST(ClientHello, MayBeEncryptedInside) {
 }
 
 TEST(ClientHello, MayBeSpreadOverRecords) {
-  const std::string message = Message(kStart + Vector(2, ServerName("example.com") + Extension(16, "")));
+  const std::string message = Message(kStart + Vector(2, ServerName("example.com") + Alpn({"h2"})));
   for (std::size_t size = 1; size <= message.size(); ++size) {
     const std::string bytes = Records(message, size);
     const ClientHello hello = InspectClientHello(bytes);
@@ -141,12 +146,28 @@ TEST(ClientHello, HasABodyByTheRules) {
 TEST(ClientHello, HasExtensionsByTheRules) {
   EXPECT_EQ(Status(Hello(ServerName("a"))), "done");
   const std::string name = "\0"s + Vector(2, "a");
-  for (const std::string& extensions :
-       {ServerName("a") + ServerName("a"), Extension(43, "x") + Extension(43, "x"), ServerName(""), ServerName("a\0b"s),
-        ServerName("a b"), ServerName("\xc3\xa9"), ServerName("a/b"), Extension(0, ""), Extension(0, Vector(2, "")),
-        Extension(0, Vector(2, name + name)), Extension(0, Vector(2, name) + "x"), Extension(0, Vector(2, name + "x")),
-        Extension(0, Vector(2, "\1"s + Vector(2, "a"))), Extension(0, "\0\5"s + name), "x"s, "\0\0\0"s,
-        "\0\x2b\0\5abc"s}) {
+  for (const std::string& extensions : {ServerName("a") + ServerName("a"),
+                                        Extension(43, "x") + Extension(43, "x"),
+                                        ServerName(""),
+                                        ServerName("a\0b"s),
+                                        ServerName("a b"),
+                                        ServerName("\xc3\xa9"),
+                                        ServerName("a/b"),
+                                        Extension(0, ""),
+                                        Extension(0, Vector(2, "")),
+                                        Extension(0, Vector(2, name + name)),
+                                        Extension(0, Vector(2, name) + "x"),
+                                        Extension(0, Vector(2, name + "x")),
+                                        Extension(0, Vector(2, "\1"s + Vector(2, "a"))),
+                                        Extension(0, "\0\5"s + name),
+                                        Alpn({}),
+                                        Alpn({""}),
+                                        Alpn({"h2", ""}),
+                                        Extension(16, Vector(2, "\3h2")),
+                                        Extension(16, Vector(2, "\2h2") + "x"),
+                                        "x"s,
+                                        "\0\0\0"s,
+                                        "\0\x2b\0\5abc"s}) {
     EXPECT_EQ(Status(Hello(extensions)), "malformed") << ::testing::PrintToString(extensions);
     EXPECT_EQ(InspectClientHello(Hello(extensions)).server_name, std::nullopt);
   }
