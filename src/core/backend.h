@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/arrived_connection.h"
 #include "base/socket_source.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
@@ -92,9 +93,9 @@ struct EgressIntake {
   // loopback addresses, which stay among the sandbox's programs, except to kEgressPort (the proxy, asked by name) and
   // to port 53 (DNS over TCP).
   std::vector<base::UniqueFd> listeners;
-  // Not null where others than the sandbox's programs can connect to the listeners: whether an accepted connection is
-  // one of theirs. Another is to be closed. To be asked before original_destination. Safe from any thread.
-  std::function<bool(int connection)> is_ours;
+  // What is known of an accepted connection, with its program if the plan wants that. Others than the sandbox's
+  // programs may be able to connect to the listeners. Not safe from several threads at once.
+  base::Arrival arrive;
   // Not empty when this machine cannot redirect connections: why. Then only those to kEgressPort of a loopback address
   // and, of every address, loopback or not, to a few well-known ports arrive; others are refused.
   std::string why_not_all;
@@ -105,12 +106,6 @@ struct EgressIntake {
   // Where there are no resolvers, a socket that keeps messages apart. Each message brings another such socket (unix(7),
   // SCM_RIGHTS): a program's questions come on it, answers go back on it, and it ends with the program's own.
   base::UniqueFd name_sockets;
-  // Where an accepted connection was to go; to be asked once. False: to the listener itself, by a program that speaks
-  // to a proxy; or it cannot be told any more. Safe from any thread.
-  std::function<bool(int connection, sockaddr_storage& destination)> original_destination;
-  // Fills in who made an accepted connection, as far as it can be known; empty unless the plan wants it. To be asked
-  // before original_destination. Not safe from several threads at once.
-  std::function<void(int connection, NetworkRequest& request)> identify;
   // Moves up to `most` bytes between a socket and a pipe without copying them, nor waiting: as read(2) and write(2) do,
   // with their errors. Null where the system has no such call. Safe from any thread.
   ssize_t (*splice)(int from, int to, std::size_t most) = nullptr;

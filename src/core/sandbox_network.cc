@@ -14,9 +14,7 @@ absl::StatusOr<std::unique_ptr<net::EgressProxy>> StartEgress(const SandboxConfi
   options.listeners = std::move(intake.listeners);
   options.resolvers = std::move(intake.resolvers);
   options.name_sockets = std::move(intake.name_sockets);
-  options.is_ours = std::move(intake.is_ours);
-  options.original_destination = std::move(intake.original_destination);
-  options.identify = std::move(intake.identify);
+  options.arrive = std::move(intake.arrive);
   options.splice = intake.splice;
   options.policy = std::move(rules.policy);
   options.policy_sees_addresses = rules.policy_sees_addresses;

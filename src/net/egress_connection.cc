@@ -36,12 +36,16 @@ SocksReply SocksReplyFor(NetworkOutcome outcome) {
 }  // namespace
 
 EgressConnection::EgressConnection(EgressContext& context, DnsService& names, base::UniqueFd client,
-                                   std::function<void()> done)
+                                   base::ArrivedConnection arrived, std::function<void()> done)
     : context_(context),
       names_(names),
       number_(++context.connections),
       client_(context.loop, std::move(client)),
-      done_(std::move(done)) {}
+      destination_(arrived.destination),
+      done_(std::move(done)) {
+  asker_.pid = arrived.pid;
+  asker_.executable = std::move(arrived.executable);
+}
 
 EgressConnection::~EgressConnection() {
   if (leased_.has_value()) context_.leases.Release(*leased_, absl::Now());
@@ -49,13 +53,9 @@ EgressConnection::~EgressConnection() {
 
 void EgressConnection::Start() {
   if (!client_) return Finish();
-  if (context_.identify) context_.identify(client_.get(), asker_);
-  sockaddr_storage meant;
-  if (context_.original_destination != nullptr && context_.original_destination(client_.get(), meant)) {
-    const auto destination = Endpoint::FromSockaddr(reinterpret_cast<const sockaddr&>(meant));
-    return destination.has_value() ? StartTransparent(*destination) : Finish();
-  }
-  Read();
+  if (destination_.ss_family == AF_UNSPEC) return Read();
+  const auto destination = Endpoint::FromSockaddr(reinterpret_cast<const sockaddr&>(destination_));
+  return destination.has_value() ? StartTransparent(*destination) : Finish();
 }
 
 bool EgressConnection::Carries() const {

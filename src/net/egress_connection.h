@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/arrived_connection.h"
 #include "base/unique_fd.h"
 #include "net/dns_service.h"
 #include "net/egress_context.h"
@@ -20,7 +21,8 @@ namespace leash::net {
 class EgressConnection {
  public:
   // `done` is called once, perhaps before Start() returns; it may not destroy this object before it has returned.
-  EgressConnection(EgressContext& context, DnsService& names, base::UniqueFd client, std::function<void()> done);
+  EgressConnection(EgressContext& context, DnsService& names, base::UniqueFd client, base::ArrivedConnection arrived,
+                   std::function<void()> done);
   ~EgressConnection();
   EgressConnection(const EgressConnection&) = delete;
   EgressConnection& operator=(const EgressConnection&) = delete;
@@ -43,6 +45,7 @@ class EgressConnection {
   DnsService& names_;
   const std::uint64_t number_;
   Stream client_;
+  const sockaddr_storage destination_;
   const std::function<void()> done_;
   Stage stage_ = Stage::kReading;
   NetworkRequest asker_;  // what every request of it has: which program it comes from

@@ -31,10 +31,6 @@ struct EgressContext {
   AddressRules addresses;
   OwnAddresses own;
   NetworkEventCallback told;  // may be empty
-  // Where an accepted connection was to go; false: to the listener itself.
-  std::function<bool(int connection, sockaddr_storage& destination)> original_destination;
-  // Fills in which program an accepted connection comes from. Empty: not wanted, or not known.
-  std::function<void(int connection, NetworkRequest& request)> identify;
   // What a client of the listener itself must show; none where nobody but the sandbox reaches it.
   std::optional<SocksCredential> credential;
   RelayBuffers buffers;

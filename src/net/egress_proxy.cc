@@ -37,9 +37,7 @@ class EgressProxy::Service {
     context_.policy_sees_addresses = options.policy_sees_addresses;
     context_.addresses = std::move(options.addresses);
     context_.told = std::move(options.told);
-    context_.original_destination = std::move(options.original_destination);
-    context_.identify = std::move(options.identify);
-    is_ours_ = std::move(options.is_ours);
+    arrive_ = std::move(options.arrive);
     context_.credential = std::move(options.credential);
     context_.upstream = std::move(options.upstream);
   }
@@ -94,10 +92,13 @@ class EgressProxy::Service {
         pause_.Start(kPause);
         return;
       }
-      if (is_ours_ != nullptr && !is_ours_(client.get())) continue;        // closed
+      std::optional<base::ArrivedConnection> arrived =
+          arrive_ ? arrive_(client.get()) : std::make_optional<base::ArrivedConnection>();
+      if (!arrived.has_value()) continue;                                  // closed
       if (connections_.size() >= context_.settings.connections) continue;  // likewise
       connections_.Serve([&](std::function<void()> done) {
-        return std::make_unique<EgressConnection>(context_, names_, std::move(client), std::move(done));
+        return std::make_unique<EgressConnection>(context_, names_, std::move(client), *std::move(arrived),
+                                                  std::move(done));
       });
     }
   }
@@ -107,7 +108,7 @@ class EgressProxy::Service {
   std::vector<Listener> listeners_;
   std::vector<std::unique_ptr<DnsDatagrams>> datagrams_;
   std::unique_ptr<DnsSockets> name_sockets_;
-  std::function<bool(int connection)> is_ours_;
+  base::Arrival arrive_;
   ServedConnections<EgressConnection> connections_;
   Timer pause_;
 };

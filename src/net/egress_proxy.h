@@ -2,15 +2,13 @@
 // here and is asked about.
 #pragma once
 
-#include <sys/socket.h>
-
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/arrived_connection.h"
 #include "base/unique_fd.h"
 #include "leash/network.h"
 #include "leash/network_event.h"
@@ -30,12 +28,8 @@ struct EgressOptions {
   std::vector<base::UniqueFd> resolvers;
   // DNS too: brings such sockets, each connected to one program (dns_sockets.h). May be empty.
   base::UniqueFd name_sockets;
-  // Where others than the sandbox can connect to the listeners: whether a connection is the sandbox's. Null: each is.
-  std::function<bool(int connection)> is_ours;
-  std::function<bool(int connection, sockaddr_storage& destination)> original_destination;  // null: never known
-  // Fills in `pid` and `executable` for an accepted connection, before the above is asked. Takes its time on the loop's
-  // thread. Null: they stay unknown, as they do for names that are asked for.
-  std::function<void(int connection, NetworkRequest& request)> identify;
+  // Asked on the loop's thread. Null: each connection is the sandbox's, to the listener itself, by nobody known.
+  base::Arrival arrive;
   SpliceFunction splice = nullptr;
   // Asked of clients of the listener itself, where others than the sandbox can reach it.
   std::optional<SocksCredential> credential;

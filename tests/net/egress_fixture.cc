@@ -18,15 +18,15 @@ namespace {
 std::mutex meant_mutex;
 std::map<std::uint16_t, Endpoint> meant;
 
-bool OriginalDestination(int connection, sockaddr_storage& destination) {
+std::optional<base::ArrivedConnection> Arrive(int connection) {
+  base::ArrivedConnection arrived;
   sockaddr_storage peer = {};
   socklen_t size = sizeof(peer);
-  if (::getpeername(connection, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return false;
+  if (::getpeername(connection, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return arrived;
   const std::lock_guard lock(meant_mutex);
   const auto found = meant.find(Endpoint::FromSockaddr(reinterpret_cast<sockaddr&>(peer))->port);
-  if (found == meant.end()) return false;
-  found->second.ToSockaddr(destination);
-  return true;
+  if (found != meant.end()) found->second.ToSockaddr(arrived.destination);
+  return arrived;
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ void EgressProxyTest::Start() {
   ::setsockopt(resolver.get(), IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
   dns_port_ = PortOf(resolver.get());
   options_.resolvers.push_back(std::move(resolver));
-  options_.original_destination = &OriginalDestination;
+  options_.arrive = &Arrive;
 #ifdef SPLICE_F_MOVE
   options_.splice = [](int from, int to, std::size_t most) {
     return ::splice(from, nullptr, to, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);

@@ -109,19 +109,18 @@ bool ConnectionTable::ListenerFor(int socket, sockaddr_storage& listener) const 
   return true;
 }
 
-Answer ConnectionTable::Connect(int socket, const sockaddr_storage& destination, const ConnectingProgram& program) {
+Answer ConnectionTable::Connect(int socket, const base::ArrivedConnection& meant) {
   sockaddr_storage listener = {};
   if (!ListenerFor(socket, listener)) return -ENETUNREACH;
   const std::lock_guard lock(mutex_);
   if (served_.expired()) return -ECONNREFUSED;
   Forget();
   if (entries_.size() >= kMostEntries) return -EAGAIN;
-  return ConnectTo(socket, listener, destination, program);
+  return ConnectTo(socket, listener, meant);
 }
 
 // A program that changes the socket meanwhile makes at most a connection that is not in the table.
-Answer ConnectionTable::ConnectTo(int socket, const sockaddr_storage& listener, const sockaddr_storage& destination,
-                                  const ConnectingProgram& program) {
+Answer ConnectionTable::ConnectTo(int socket, const sockaddr_storage& listener, const base::ArrivedConnection& meant) {
   // Connected already, or on the way: the kernel says so, and makes no other.
   if (StateOf(socket) != TCP_CLOSE) return ShortConnect(socket, listener);
   const Answer answer = ShortConnect(socket, listener);
@@ -133,7 +132,7 @@ Answer ConnectionTable::ConnectTo(int socket, const sockaddr_storage& listener, 
   sockaddr_storage own = {};
   socklen_t size = sizeof(own);
   if (::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size) != 0) return -EPERM;
-  entries_.insert_or_assign(KeyOf(own), Entry{destination, absl::Now(), program});
+  entries_.insert_or_assign(KeyOf(own), Entry{meant, absl::Now()});
   return answer;
 }
 
@@ -144,7 +143,7 @@ void ConnectionTable::Forget() {
 }
 
 // As std::timed_mutex, of whose lock ThreadSanitizer does not know.
-std::unique_lock<std::mutex> ConnectionTable::LockSoon() const {
+std::unique_lock<std::mutex> ConnectionTable::LockSoon() {
   std::unique_lock lock(mutex_, std::try_to_lock);
   for (const absl::Time late = absl::Now() + kLockPatience; !lock && absl::Now() < late;) {
     absl::SleepFor(kLockStep);
@@ -153,35 +152,16 @@ std::unique_lock<std::mutex> ConnectionTable::LockSoon() const {
   return lock;
 }
 
-std::map<ConnectionTable::Key, ConnectionTable::Entry>::const_iterator ConnectionTable::Find(int connection) const {
+std::optional<base::ArrivedConnection> ConnectionTable::Take(int connection) {
   sockaddr_storage peer = {};
   socklen_t size = sizeof(peer);
-  if (::getpeername(connection, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return entries_.end();
-  return entries_.find(KeyOf(peer));
-}
-
-bool ConnectionTable::Has(int connection) const {
+  if (::getpeername(connection, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return std::nullopt;
   const std::unique_lock lock = LockSoon();
-  if (!lock) return false;
-  const auto found = Find(connection);
-  return found != entries_.end() && absl::Now() - found->second.made <= kPatience;
-}
-
-ConnectingProgram ConnectionTable::ProgramOf(int connection) const {
-  const std::unique_lock lock = LockSoon();
-  if (!lock) return {};
-  const auto found = Find(connection);
-  return found == entries_.end() ? ConnectingProgram() : found->second.program;
-}
-
-bool ConnectionTable::Take(int connection, sockaddr_storage& destination) {
-  const std::unique_lock lock = LockSoon();
-  if (!lock) return false;
-  const auto found = Find(connection);
-  if (found == entries_.end()) return false;
-  destination = found->second.destination;
+  const auto found = lock ? entries_.find(KeyOf(peer)) : entries_.end();
+  if (found == entries_.end() || absl::Now() - found->second.made > kPatience) return std::nullopt;
+  base::ArrivedConnection meant = std::move(found->second.meant);
   entries_.erase(found);
-  return destination.ss_family != AF_UNSPEC;
+  return meant;
 }
 
 }  // namespace leash::platform

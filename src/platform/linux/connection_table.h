@@ -10,20 +10,15 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <string>
+#include <optional>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "base/arrived_connection.h"
 #include "base/unique_fd.h"
 #include "platform/linux/supervisor_notification.h"
 
 namespace leash::platform {
-
-// Who connects. Nobody where that is not wanted.
-struct ConnectingProgram {
-  pid_t process = 0;
-  std::string executable;
-};
 
 // A connection is known by the address that it comes from. The entry is made under the same lock under which it is
 // looked for, and only once the handshake is over: whoever accepts the connection finds it. It is taken out once. What
@@ -36,42 +31,34 @@ class ConnectionTable {
   // there. `served` has gone when nobody accepts any more.
   ConnectionTable(std::vector<base::UniqueFd> listeners, std::weak_ptr<void> served);
 
-  // connect(2) of a TCP socket to a listener of leash's. `destination` is where it was to go; an address of no family
-  // is the egress proxy itself. Never blocks. A negative errno, as connect(2) has them; besides -EAGAIN: the listener's
-  // queue is full, to be tried again.
-  Answer Connect(int socket, const sockaddr_storage& destination, const ConnectingProgram& program = {});
+  // connect(2) of a TCP socket to a listener of leash's, with what is to be known of it there. Never blocks. A negative
+  // errno, as connect(2) has them; besides -EAGAIN: the listener's queue is full, to be tried again.
+  Answer Connect(int socket, const base::ArrivedConnection& meant);
 
-  // Waits for no program: one that makes Connect() last, by changing the mode of its socket meanwhile, is told apart
-  // from strangers no more.
-  bool Has(int connection) const;
-  ConnectingProgram ProgramOf(int connection) const;
-  // False: it was to go to the proxy itself, or is not here.
-  bool Take(int connection, sockaddr_storage& destination);
+  // What is known of a connection that was accepted: nothing, if it is a stranger's. Waits for no program: one that
+  // makes Connect() last, by changing the mode of its socket meanwhile, is told apart from strangers no more.
+  std::optional<base::ArrivedConnection> Take(int connection);
 
  private:
   using Key = std::array<std::uint8_t, 18>;  // IPv6 address, or IPv4 mapped; port
   struct Entry {
-    sockaddr_storage destination;
+    base::ArrivedConnection meant;
     absl::Time made;
-    ConnectingProgram program;
   };
   static constexpr std::size_t kMostEntries = 16384;
   static constexpr absl::Duration kPatience = absl::Seconds(10);
 
   static Key KeyOf(const sockaddr_storage& address);
-  Answer ConnectTo(int socket, const sockaddr_storage& listener, const sockaddr_storage& destination,
-                   const ConnectingProgram& program);
+  Answer ConnectTo(int socket, const sockaddr_storage& listener, const base::ArrivedConnection& meant);
   // Not held when a Connect() takes its time.
-  std::unique_lock<std::mutex> LockSoon() const;
-  // Of a connection that is here. To be called under the lock.
-  std::map<Key, Entry>::const_iterator Find(int connection) const;
+  std::unique_lock<std::mutex> LockSoon();
   bool ListenerFor(int socket, sockaddr_storage& listener) const;
   void Forget();
 
   const std::vector<base::UniqueFd> listeners_;
   const std::weak_ptr<void> served_;
   std::vector<sockaddr_storage> addresses_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::map<Key, Entry> entries_;  // guarded by mutex_
 };
 

@@ -8,7 +8,8 @@
 
 namespace leash::platform {
 
-// See core::EgressIntake::original_destination.
+// Where an accepted connection of a network of the sandbox's own was to go. False: to the listener itself, or it cannot
+// be told any more.
 bool OriginalDestination(int connection, sockaddr_storage& destination);
 // See core::EgressIntake::splice.
 ssize_t Splice(int from, int to, std::size_t most);

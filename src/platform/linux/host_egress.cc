@@ -54,19 +54,9 @@ absl::StatusOr<HostEgress> MakeHostEgress(bool identify, core::EgressIntake& int
   egress.name_sockets.reset(pair[1]);
   const auto served = std::make_shared<char>();
   egress.connections = std::make_shared<ConnectionTable>(std::move(held), served);
-  // The intake's functions live as long as somebody accepts, and `served` with them.
-  intake.is_ours = [connections = egress.connections, served](int connection) { return connections->Has(connection); };
-  intake.original_destination = [connections = egress.connections](int connection, sockaddr_storage& destination) {
-    return connections->Take(connection, destination);
-  };
+  // The intake's function lives as long as somebody accepts, and `served` with it.
+  intake.arrive = [connections = egress.connections, served](int connection) { return connections->Take(connection); };
   egress.identify = identify;
-  if (identify) {
-    intake.identify = [connections = egress.connections](int connection, NetworkRequest& request) {
-      ConnectingProgram program = connections->ProgramOf(connection);
-      request.pid = program.process;
-      request.executable = std::move(program.executable);
-    };
-  }
   intake.splice = &Splice;
   return egress;
 }

@@ -241,20 +241,23 @@ core::EgressIntake IntakeOf(const core::Plan& plan, pid_t init, Received& ready)
   for (std::size_t i = 0; i < ready.fds.size() && ready.fds[i]; ++i) {
     (i < ready.answer.listeners ? intake.listeners : intake.resolvers).push_back(std::move(ready.fds[i]));
   }
+  std::shared_ptr<SocketOwner> owner;
   if (plan.identify_programs) {
-    auto owner = std::make_shared<SocketOwner>(std::move(intake.resolvers.back()), init);
+    owner = std::make_shared<SocketOwner>(std::move(intake.resolvers.back()), init);
     intake.resolvers.pop_back();
-    intake.identify = [owner = std::move(owner)](int connection, NetworkRequest& request) {
-      owner->Identify(connection, request);
-    };
   }
+  intake.arrive = [owner = std::move(owner)](int connection) {
+    base::ArrivedConnection arrived;
+    if (!OriginalDestination(connection, arrived.destination)) arrived.destination = {};
+    if (owner != nullptr) owner->Identify(connection, arrived);
+    return std::optional(std::move(arrived));
+  };
   if (ready.answer.error != 0) {
     intake.why_not_all = fmt::format(
         "the kernel refuses nftables with network address translation in the sandbox's "
         "network ({}); kernel modules nf_tables, nft_chain_nat and nft_redir give it",
         base::ErrnoText(ready.answer.error));
   }
-  intake.original_destination = &OriginalDestination;
   intake.splice = &Splice;
   return intake;
 }

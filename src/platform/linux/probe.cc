@@ -298,7 +298,7 @@ Mechanism ProbeSupervisedNetwork() {
   const Answer connected = egress->connections->Connect(client.get(), {});
   const base::UniqueFd accepted(::accept4(intake.listeners.front().get(), nullptr, nullptr, SOCK_CLOEXEC));
   const SupervisorSupport support = TrySupervisor();
-  mechanism.available = support.available() && connected == 0 && accepted && intake.is_ours(accepted.get());
+  mechanism.available = support.available() && connected == 0 && accepted && intake.arrive(accepted.get()).has_value();
   mechanism.detail = mechanism.available ? "a connection made over the host's loopback, and known again"
                      : connected != 0
                          ? fmt::format("connecting over loopback: {}", base::ErrnoText(static_cast<int>(-connected)))

@@ -18,7 +18,6 @@
 #include <utility>
 
 #include "fmt/format.h"
-#include "platform/linux/egress_intake.h"
 
 namespace leash::platform {
 namespace {
@@ -81,13 +80,13 @@ void SetAddress(const sockaddr_storage& address, __be16& port, __be32 (&bytes)[4
 
 std::string ExecutableOf(pid_t process) { return ReadLink(fmt::format("/proc/{}/exe", process)); }
 
-void SocketOwner::Identify(int connection, NetworkRequest& request) {
-  sockaddr_storage own = {}, peer = {};
+void SocketOwner::Identify(int connection, base::ArrivedConnection& arrived) {
+  sockaddr_storage own = {};
+  sockaddr_storage peer = arrived.destination;
   socklen_t size = sizeof(own);
   if (::getpeername(connection, reinterpret_cast<sockaddr*>(&own), &size) != 0) return;
   size = sizeof(peer);
-  if (!OriginalDestination(connection, peer) &&
-      ::getsockname(connection, reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
+  if (peer.ss_family == AF_UNSPEC && ::getsockname(connection, reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
     return;
   }
   const std::optional<std::uint32_t> inode = InodeOf(own, peer);
@@ -95,8 +94,8 @@ void SocketOwner::Identify(int connection, NetworkRequest& request) {
   const pid_t found = Find(*inode);
   if (found == 0) return;
   last_ = found;
-  request.pid = found;
-  request.executable = ExecutableOf(found);
+  arrived.pid = found;
+  arrived.executable = ExecutableOf(found);
 }
 
 std::optional<std::uint32_t> SocketOwner::InodeOf(const sockaddr_storage& own, const sockaddr_storage& peer) {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/arrived_connection.h"
 #include "base/unique_fd.h"
-#include "leash/network_request.h"
 
 namespace leash::platform {
 
@@ -31,8 +31,8 @@ class SocketOwner {
   SocketOwner(base::UniqueFd diagnostics, pid_t root) : diagnostics_(std::move(diagnostics)), root_(root) {}
 
   // Fills in `pid`, as leash sees it, and `executable`, as the program's own mounts have it. Leaves them empty when
-  // they cannot be known.
-  void Identify(int connection, NetworkRequest& request);
+  // they cannot be known. `destination` is the one that the program has connected to.
+  void Identify(int connection, base::ArrivedConnection& arrived);
 
  private:
   static constexpr int kMostLooks = 20'000;  // processes and descriptors

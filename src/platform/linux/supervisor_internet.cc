@@ -260,18 +260,18 @@ Answer InternetSockets::ConnectStream(Caller& caller, base::UniqueFd socket, int
   } else if (port == 0 || (IsHere(destination) && port != kDnsPort)) {
     return -ECONNREFUSED;  // nobody of the sandbox listens, and what listens there is the host's
   }
-  ConnectingProgram program;
+  base::ArrivedConnection meant{destination, 0, {}};
   if (egress_.identify) {
-    if (const pid_t process = caller.Process(); process > 0) program = {process, ExecutableOf(process)};
+    if (const pid_t process = caller.Process(); process > 0) meant = {destination, process, ExecutableOf(process)};
   }
   if (!caller.Waits()) return -EPERM;
-  const Answer connected = egress_.connections->Connect(socket.get(), destination, program);
+  const Answer connected = egress_.connections->Connect(socket.get(), meant);
   if (connected != -EAGAIN) return connected;
   const absl::Time until = std::min(absl::Now() + kConnectPatience, WaitsUntil(socket.get(), SO_SNDTIMEO));
   auto held = std::make_shared<base::UniqueFd>(std::move(socket));
   waiting.emplace();
-  waiting->again = [connections = egress_.connections, held, destination, program](Caller&) {
-    return connections->Connect(held->get(), destination, program);
+  waiting->again = [connections = egress_.connections, held, meant](Caller&) {
+    return connections->Connect(held->get(), meant);
   };
   waiting->until = until;
   waiting->late = -ETIMEDOUT;

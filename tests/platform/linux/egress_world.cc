@@ -188,13 +188,13 @@ void EgressWorld::AcceptNames() {
 void EgressWorld::Accept(int listener) {
   const base::UniqueFd connection(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
   if (!connection) return;
-  if (intake_.is_ours != nullptr && !intake_.is_ours(connection.get())) {
+  const auto arrived = intake_.arrive(connection.get());
+  if (!arrived.has_value()) {
     ++strangers_;
     return;
   }
-  sockaddr_storage destination = {};
-  const bool redirected = intake_.original_destination(connection.get(), destination);
-  const std::string told = redirected ? TextOf(destination) : "to the proxy itself";
+  const bool redirected = arrived->destination.ss_family != AF_UNSPEC;
+  const std::string told = redirected ? TextOf(arrived->destination) : "to the proxy itself";
   (void)::send(connection.get(), told.data(), told.size(), MSG_NOSIGNAL);
 }
 

@@ -279,18 +279,16 @@ TEST(ConnectionTable, BelievesAnAddressOnce) {
   const auto egress = MakeHostEgress(false, intake);
   ASSERT_TRUE(egress.ok()) << egress.status();
   const base::UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_storage meant = {};
-  meant.ss_family = AF_INET;
+  base::ArrivedConnection meant;
+  meant.destination.ss_family = AF_INET;
   ASSERT_EQ(egress->connections->Connect(client.get(), meant), 0);
   EXPECT_EQ(egress->connections->Connect(client.get(), meant), -EISCONN);
   const base::UniqueFd accepted(::accept4(intake.listeners.front().get(), nullptr, nullptr, SOCK_CLOEXEC));
   ASSERT_TRUE(accepted);
-  EXPECT_TRUE(intake.is_ours(accepted.get()));
-  sockaddr_storage told = {};
-  EXPECT_TRUE(intake.original_destination(accepted.get(), told));
-  EXPECT_EQ(told.ss_family, AF_INET);
-  EXPECT_FALSE(intake.is_ours(accepted.get()));
-  EXPECT_FALSE(intake.original_destination(accepted.get(), told));
+  const auto told = intake.arrive(accepted.get());
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->destination.ss_family, AF_INET);
+  EXPECT_FALSE(intake.arrive(accepted.get()).has_value());
 }
 
 // A full queue is not waited for.

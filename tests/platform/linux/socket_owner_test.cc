@@ -54,10 +54,10 @@ class SocketOwnerTest : public testing::TestWithParam<int> {
 TEST_P(SocketOwnerTest, FindsTheProcessThatConnected) {
   SocketOwner owner(Diagnostics(), ::getpid());
   for (int time = 0; time < 2; ++time) {  // the second time by the one that was found before
-    NetworkRequest request;
-    owner.Identify(connection_.accepted.get(), request);
-    EXPECT_EQ(request.pid, ::getpid());
-    EXPECT_EQ(request.executable, own_);
+    base::ArrivedConnection arrived;
+    owner.Identify(connection_.accepted.get(), arrived);
+    EXPECT_EQ(arrived.pid, ::getpid());
+    EXPECT_EQ(arrived.executable, own_);
   }
 }
 
@@ -73,9 +73,9 @@ TEST_P(SocketOwnerTest, FindsADescendantThatTookItOver) {
   }
   connection_.program.reset();
   SocketOwner owner(Diagnostics(), ::getpid());
-  NetworkRequest request;
-  owner.Identify(connection_.accepted.get(), request);
-  EXPECT_EQ(request.pid, child);
+  base::ArrivedConnection arrived;
+  owner.Identify(connection_.accepted.get(), arrived);
+  EXPECT_EQ(arrived.pid, child);
   ::close(hold[0]);
   ::close(hold[1]);
   ::waitpid(child, nullptr, 0);
@@ -86,15 +86,15 @@ TEST_P(SocketOwnerTest, SaysNothingOfWhatIsElsewhereOrHasGone) {
   if (other == 0) ::_exit(0);
   siginfo_t info;
   ::waitid(P_PID, static_cast<id_t>(other), &info, WEXITED | WNOWAIT);  // a zombie: it has nothing open
-  NetworkRequest request;
-  SocketOwner(Diagnostics(), other).Identify(connection_.accepted.get(), request);
-  EXPECT_EQ(request.pid, 0);
-  EXPECT_EQ(request.executable, "");
+  base::ArrivedConnection arrived;
+  SocketOwner(Diagnostics(), other).Identify(connection_.accepted.get(), arrived);
+  EXPECT_EQ(arrived.pid, 0);
+  EXPECT_EQ(arrived.executable, "");
   ::waitpid(other, nullptr, 0);
 
   connection_.program.reset();
-  SocketOwner(Diagnostics(), ::getpid()).Identify(connection_.accepted.get(), request);
-  EXPECT_EQ(request.pid, 0);
+  SocketOwner(Diagnostics(), ::getpid()).Identify(connection_.accepted.get(), arrived);
+  EXPECT_EQ(arrived.pid, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, SocketOwnerTest, testing::Values(AF_INET, AF_INET6),
