@@ -10,8 +10,8 @@
 #include "base/event_loop.h"
 #include "base/status.h"
 #include "fmt/format.h"
+#include "net/acceptor.h"
 #include "net/ip_address.h"
-#include "net/loop_handles.h"
 #include "net/published_connection.h"
 #include "net/published_port.h"
 #include "net/served_connections.h"
@@ -21,12 +21,8 @@ namespace leash::net {
 namespace {
 
 constexpr int kBacklog = 4096;  // the kernel has a limit of its own, net.core.somaxconn
-constexpr int kAcceptsATurn = 64;
 // Clients that have no socket of the inside yet. Others wait in the kernel's queue.
 constexpr std::size_t kMostWaiting = 64;
-// After the system had no room for another connection.
-constexpr absl::Duration kPause = absl::Milliseconds(50);
-constexpr absl::Duration kShortPause = absl::Milliseconds(1);
 // How often a port that is free for one family is looked for until it is for the other as well.
 constexpr int kTries = 32;
 
@@ -41,7 +37,6 @@ base::UniqueFd ListenOn(const Endpoint& endpoint) {
   const socklen_t size = endpoint.ToSockaddr(address);
   base::UniqueFd socket = NewSocket(address.ss_family, SOCK_STREAM);
   if (!socket) return socket;
-  SetUpStream(socket.get());  // what is accepted has its options
   const int on = 1;
   // So that connections of an earlier sandbox, which the kernel remembers for a minute, are no hindrance.
   (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -114,8 +109,8 @@ class Publisher::Service {
  public:
   Service(uv_loop_s* loop, PublisherOptions& options)
       : context_{loop, options.settings, RelayBuffers(options.splice), SocketStock(loop, std::move(options.source))},
-        connections_(loop),
-        pause_(loop, [this] { Listen(SocketWatch::kReadable); }) {}
+        acceptor_(loop, [this] { return context_.stock.waiting() >= kMostWaiting; }),
+        connections_(loop) {}
 
   absl::Status Start(const std::vector<PublishedPort>& ports, std::vector<BoundPort>& bound) {
     const auto no_room = [] {
@@ -125,62 +120,35 @@ class Publisher::Service {
     for (std::size_t i = 0; i < bound.size(); ++i) {
       targets_.push_back(std::make_unique<PublishedTarget>(PublishedTarget{ports[i].inside_port, {AF_INET, AF_INET6}}));
       for (base::UniqueFd& socket : bound[i].sockets) {
-        const int fd = socket.get();
-        auto watch = std::make_unique<SocketWatch>(
-            context_.loop, fd, [this, fd, target = targets_.back().get()](int) { AcceptFrom(fd, *target); });
-        if (!watch->ok()) return no_room();
-        listeners_.push_back({std::move(socket), std::move(watch)});
+        const bool added = acceptor_.Add(
+            std::move(socket),
+            [this, target = targets_.back().get()](base::UniqueFd client) { Serve(std::move(client), *target); });
+        if (!added) return no_room();
       }
     }
     context_.stock.Fill(AF_INET);
-    Listen(SocketWatch::kReadable);
+    acceptor_.Start();
     return absl::OkStatus();
   }
 
   std::size_t connections() const { return connections_.size(); }
 
-  void StopListening() {
-    pause_.Stop();
-    listeners_.clear();
-  }
+  void StopListening() { acceptor_.Stop(); }
 
   bool Carries() const { return connections_.AnyCarries(); }
 
  private:
-  struct Listener {
-    base::UniqueFd socket;
-    std::unique_ptr<SocketWatch> watch;  // goes before the socket
-  };
-
-  void Listen(int events) {
-    for (const Listener& listener : listeners_) listener.watch->Watch(events);
-  }
-
-  void Pause(absl::Duration time) {
-    Listen(SocketWatch::kNothing);
-    pause_.Start(time);
-  }
-
-  void AcceptFrom(int listener, PublishedTarget& target) {
-    for (int turn = 0; turn < kAcceptsATurn; ++turn) {
-      if (context_.stock.waiting() >= kMostWaiting) return Pause(kShortPause);
-      base::UniqueFd client = Accept(listener);
-      if (!client) {
-        if (!WouldBlock()) Pause(kPause);
-        return;
-      }
-      if (connections_.size() >= context_.settings.connections) continue;  // closed
-      connections_.Serve([&](std::function<void()> done) {
-        return std::make_unique<PublishedConnection>(context_, std::move(client), target, std::move(done));
-      });
-    }
+  void Serve(base::UniqueFd client, PublishedTarget& target) {
+    if (connections_.size() >= context_.settings.connections) return;  // closed
+    connections_.Serve([&](std::function<void()> done) {
+      return std::make_unique<PublishedConnection>(context_, std::move(client), target, std::move(done));
+    });
   }
 
   PublisherContext context_;
   std::vector<std::unique_ptr<PublishedTarget>> targets_;
-  std::vector<Listener> listeners_;
+  Acceptor acceptor_;
   ServedConnections<PublishedConnection> connections_;
-  Timer pause_;
 };
 
 Publisher::Publisher(std::unique_ptr<Service> service, std::vector<PublishedPort> ports)
