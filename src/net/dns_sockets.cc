@@ -1,42 +1,19 @@
 #include "net/dns_sockets.h"
 
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <array>
-#include <cstring>
 #include <functional>
 #include <span>
 #include <utility>
 
+#include "base/descriptor_message.h"
 #include "net/sockets.h"
 
 namespace leash::net {
 namespace {
 
 constexpr int kMessagesATurn = 64;
-
-// The next socket that `source` brings: empty when there is none, or a message brought none.
-base::UniqueFd ReceiveSocket(int source, bool& more) {
-  char byte;
-  iovec body = {&byte, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
-  msghdr header = {};
-  header.msg_iov = &body;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-#if defined(MSG_CMSG_CLOEXEC)
-  more = ::recvmsg(source, &header, MSG_CMSG_CLOEXEC) > 0;
-#else
-  more = ::recvmsg(source, &header, 0) > 0;
-#endif
-  const cmsghdr* rights = more ? CMSG_FIRSTHDR(&header) : nullptr;
-  if (rights == nullptr || rights->cmsg_type != SCM_RIGHTS) return {};
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(rights), sizeof(fd));
-  return base::UniqueFd(fd);
-}
 
 }  // namespace
 
@@ -103,9 +80,8 @@ DnsSockets::~DnsSockets() = default;
 
 void DnsSockets::Take() {
   for (int turn = 0; turn < kMessagesATurn; ++turn) {
-    bool more = false;
-    base::UniqueFd socket = ReceiveSocket(source_.get(), more);
-    if (!more) {
+    base::UniqueFd socket;
+    if (!base::ReceiveDescriptor(source_.get(), socket)) {
       if (!WouldBlock()) watch_.Watch(SocketWatch::kNothing);  // the other side has ended
       return;
     }

@@ -4,13 +4,11 @@
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
-#include <cstring>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -18,6 +16,7 @@
 
 #include "absl/time/clock.h"
 #include "base/blocked_signals.h"
+#include "base/descriptor_message.h"
 #include "base/status.h"
 #include "platform/linux/supervisor_caller.h"
 #include "platform/linux/supervisor_internet.h"
@@ -204,22 +203,11 @@ struct Supervisor::State {
   void Wake() const { (void)::send(outside.get(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT); }
 
   void TakeListeners() {
-    while (true) {
-      char byte;
-      iovec body = {&byte, 1};
-      alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-      msghdr header = {};
-      header.msg_iov = &body;
-      header.msg_iovlen = 1;
-      header.msg_control = control;
-      header.msg_controllen = sizeof(control);
-      if (::recvmsg(inside.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0) return;
-      const cmsghdr* rights = CMSG_FIRSTHDR(&header);
-      if (rights == nullptr || rights->cmsg_type != SCM_RIGHTS) continue;
-      int descriptor = -1;
-      std::memcpy(&descriptor, CMSG_DATA(rights), sizeof(descriptor));
-      SetSyncWakeUp(descriptor);
-      service.Add(base::UniqueFd(descriptor));
+    base::UniqueFd listener;
+    while (base::ReceiveDescriptor(inside.get(), listener)) {
+      if (!listener) continue;
+      SetSyncWakeUp(listener.get());
+      service.Add(std::move(listener));
     }
   }
 

@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "base/descriptor_message.h"
 #include "core/plan.h"
 #include "platform/linux/socket_owner.h"
 
@@ -99,23 +99,6 @@ absl::Time WaitsUntil(int socket, int option) {
   (void)::getsockopt(socket, SOL_SOCKET, option, &timeout, &size);
   const absl::Duration limit = absl::DurationFromTimeval(timeout);
   return limit == absl::ZeroDuration() ? absl::InfiniteFuture() : absl::Now() + limit;
-}
-
-bool SendDescriptor(int socket, int descriptor) {
-  char byte = 0;
-  iovec body = {&byte, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
-  msghdr header = {};
-  header.msg_iov = &body;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  cmsghdr* rights = CMSG_FIRSTHDR(&header);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(rights), &descriptor, sizeof(descriptor));
-  return ::sendmsg(socket, &header, MSG_NOSIGNAL) == 1;
 }
 
 bool HasHungUp(int socket) {
@@ -235,7 +218,7 @@ Answer InternetSockets::Ask(Datagrams& datagrams, const sockaddr_storage& addres
   if (!IsWhole(address, size)) return IsInternet(address.ss_family) ? -EINVAL : -EAFNOSUPPORT;
   if (PortOf(address) != kDnsPort) return -ECONNREFUSED;
   if (datagrams.service) {
-    if (!SendDescriptor(egress_.name_sockets.get(), datagrams.service.get())) return -ECONNREFUSED;
+    if (!base::SendDescriptor(egress_.name_sockets.get(), datagrams.service.get())) return -ECONNREFUSED;
     datagrams.service.reset();
   }
   datagrams.peer = address;

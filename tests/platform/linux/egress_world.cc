@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/descriptor_message.h"
 #include "base/status.h"
 #include "core/planner.h"
 #include "fmt/format.h"
@@ -169,20 +170,8 @@ void EgressWorld::Serve() {
 }
 
 void EgressWorld::AcceptNames() {
-  char byte;
-  iovec body = {&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &body;
-  message.msg_iovlen = 1;
-  message.msg_control = &control[0];
-  message.msg_controllen = sizeof(control);
-  if (::recvmsg(intake_.name_sockets.get(), &message, MSG_CMSG_CLOEXEC) <= 0) return;
-  const cmsghdr* rights = CMSG_FIRSTHDR(&message);
-  if (rights == nullptr || rights->cmsg_type != SCM_RIGHTS) return;
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(rights), sizeof(fd));
-  name_sockets_.emplace_back(fd);
+  base::UniqueFd socket;
+  if (base::ReceiveDescriptor(intake_.name_sockets.get(), socket) && socket) name_sockets_.push_back(std::move(socket));
 }
 
 void EgressWorld::Accept(int listener) {
