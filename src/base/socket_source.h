@@ -2,6 +2,7 @@
 // in which it was made, whoever uses it.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -24,6 +25,8 @@ class SocketSource {
   virtual int Fd() const = 0;
   // False: nothing has come.
   virtual bool Receive(Delivery& delivery) = 0;
+  // connect(2) of such a socket to a server on the loopback of its network.
+  virtual int Connect(int socket, int family, std::uint16_t port) = 0;
 };
 
 }  // namespace leash::base

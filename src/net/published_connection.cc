@@ -1,24 +1,13 @@
 #include "net/published_connection.h"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <utility>
 
-#include "net/ip_address.h"
 #include "net/sockets.h"
 
 namespace leash::net {
-namespace {
-
-IpAddress LoopbackOf(int family) {
-  if (family == AF_INET) return IpAddress::V4({127, 0, 0, 1});
-  return IpAddress::V6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
-}
-
-}  // namespace
-
 PublishedConnection::PublishedConnection(PublisherContext& context, base::UniqueFd client, PublishedTarget& target,
                                          std::function<void()> done)
     : context_(context),
@@ -53,9 +42,7 @@ void PublishedConnection::Connect(int family, base::UniqueFd socket) {
   SetUpStream(socket.get());
   inside_ = Stream(context_.loop, std::move(socket));
   if (!inside_) return Refuse();
-  sockaddr_storage address;
-  const socklen_t size = Endpoint{LoopbackOf(family), target_.port}.ToSockaddr(address);
-  const int result = ::connect(inside_.get(), reinterpret_cast<const sockaddr*>(&address), size);
+  const int result = context_.stock.Connect(inside_.get(), family, target_.port);
   if (result != 0 && errno != EINPROGRESS && errno != EINTR) return TryNext();
   inside_.OnReady([this, family](int) {
     int error = 0;

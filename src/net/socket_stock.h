@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -31,6 +32,8 @@ class SocketStock {
   // `taken` is called once, unless `asker` has gone; perhaps before this returns. How long it may take is for the
   // asker's deadline.
   void Take(int family, const Presence& asker, Taken taken);
+  // connect(2) of one of them to a server on the loopback of its network.
+  int Connect(int socket, int family, std::uint16_t port) const { return source_->Connect(socket, family, port); }
   // Those who have not been given one yet and still wait.
   std::size_t waiting();
 

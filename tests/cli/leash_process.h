@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <utility>
@@ -76,6 +77,8 @@ class LeashTest : public ::testing::TestWithParam<User> {
   RunResult Run(const Start& start) const;
   // Runs leash with these arguments in project/.
   RunResult Leash(std::vector<std::string> arguments) const { return Run(StartOf(std::move(arguments))); }
+  // Some tests are run a second time with this variable set: see CMakeLists.txt.
+  static bool WithoutNamespaces() { return std::getenv("LEASH_TEST_WITHOUT_NAMESPACES") != nullptr; }
   // Whoever leash runs as owns the tree from here on.
   void HandOver() const;
   const std::string& binary() const { return binary_; }

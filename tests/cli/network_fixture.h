@@ -4,7 +4,6 @@
 
 #include <sys/types.h>
 
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <utility>
@@ -49,8 +48,6 @@ class NetworkTest : public LeashTest {
                    const std::vector<std::string>& domains = {"server.test"}) const;
   std::string Url(const char* scheme, const char* host = "server.test") const;
   static bool Has(const char* program);
-  // The tests of e2e_network_test.cc are run a second time with this variable set: see CMakeLists.txt.
-  static bool WithoutNamespaces() { return std::getenv("LEASH_TEST_WITHOUT_NAMESPACES") != nullptr; }
 
   std::optional<NetworkWorld> world_;
   std::vector<std::pair<std::string, std::string>> environment_;  // leash's own

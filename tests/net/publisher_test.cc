@@ -85,6 +85,12 @@ class TestSource final : public base::SocketSource {
     deliveries_.pop_front();
     return true;
   }
+  int Connect(int socket, int family, std::uint16_t port) override {
+    sockaddr_storage address;
+    const IpAddress loopback = *IpAddress::Parse(family == AF_INET ? "127.0.0.1" : "::1");
+    const socklen_t size = Endpoint{loopback, port}.ToSockaddr(address);
+    return ::connect(socket, reinterpret_cast<const sockaddr*>(&address), size);
+  }
 
  private:
   Supply& supply_;

@@ -1,8 +1,11 @@
 #include "platform/linux/init_sockets.h"
 
+#include <sys/socket.h>
+
 #include <utility>
 
 #include "base/status.h"
+#include "platform/linux/internet_address.h"
 
 namespace leash::platform {
 namespace {
@@ -27,6 +30,11 @@ class InitSockets final : public base::SocketSource {
       if (fd) delivery.sockets.push_back(std::move(fd));
     }
     return true;
+  }
+
+  int Connect(int socket, int family, std::uint16_t port) override {
+    const sockaddr_storage server = LoopbackAddress(family, port);
+    return ::connect(socket, reinterpret_cast<const sockaddr*>(&server), SizeOf(server));
   }
 
  private:

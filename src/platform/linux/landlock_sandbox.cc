@@ -24,7 +24,9 @@
 #include "core/carve_out.h"
 #include "fmt/format.h"
 #include "platform/linux/borrowed_clone.h"
-#include "platform/linux/host_egress.h"
+#include "platform/linux/egress_intake.h"
+#include "platform/linux/host_network.h"
+#include "platform/linux/host_sockets.h"
 #include "platform/linux/landlock.h"
 #include "platform/linux/launch_child.h"
 #include "platform/linux/launch_error.h"
@@ -168,7 +170,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
   LandlockSandbox(core::Plan plan, std::uint64_t id, std::string canary, LandlockFeatures features,
                   std::shared_ptr<HeldLimits> limits, std::shared_ptr<AuditWatch> audit, base::UniqueFd ruleset,
                   base::UniqueFd start_dir, std::unique_ptr<Supervisor> supervisor, core::HeldBy held_by,
-                  core::EgressIntake egress)
+                  core::EgressIntake egress, std::shared_ptr<InsideLoopback> loopback)
       : plan_(std::move(plan)),
         id_(id),
         canary_(std::move(canary)),
@@ -180,7 +182,8 @@ class LandlockSandbox final : public core::PreparedSandbox {
         supervisor_(std::move(supervisor)),
         held_by_(std::move(held_by)),
         egress_(std::move(egress)),
-        filter_(SeccompFilter({.network_denied = plan_.network_denied,
+        loopback_(std::move(loopback)),
+        filter_(SeccompFilter({.network_denied = !core::HasSockets(plan_),
                                .supervised = supervisor_ != nullptr,
                                .reported = plan_.report_violations && supervisor_ != nullptr})) {}
 
@@ -225,8 +228,8 @@ class LandlockSandbox final : public core::PreparedSandbox {
     order.new_session = !plan_.keep_terminal || request.terminal != nullptr;
     order.canary = canary_.empty() ? nullptr : canary_.c_str();
     order.signals_scoped = features_.scoped != 0;
-    order.sockets_refused = plan_.network_denied;
-    order.network_supervised = !plan_.network_denied;
+    order.sockets_refused = !core::HasSockets(plan_);
+    order.network_supervised = core::HasSockets(plan_);
 
     absl::StatusOr<BorrowedChild> started = base::Error(ErrorCode::kSpawnFailed, "the command was not started");
     LEASH_RETURN_IF_ERROR(OnLastingThread([&] { started = Launch(order); }));
@@ -255,6 +258,10 @@ class LandlockSandbox final : public core::PreparedSandbox {
   }
   core::HeldBy Isolation() const override { return held_by_; }
   core::EgressIntake TakeEgress() override { return std::exchange(egress_, {}); }
+  absl::StatusOr<core::InsideSockets> MakeInsideSockets() override {
+    LEASH_ASSIGN_OR_RETURN(std::unique_ptr<base::SocketSource> source, MakeHostSockets(loopback_));
+    return core::InsideSockets{std::move(source), &Splice};
+  }
 
   // Landlock cannot take a name out of a directory that may be written. What is closed is carved out of the grants.
   std::vector<std::string> Unguarded() const override { return plan_.guarded; }
@@ -285,7 +292,8 @@ class LandlockSandbox final : public core::PreparedSandbox {
   const base::UniqueFd start_dir_;
   const std::unique_ptr<Supervisor> supervisor_;  // null: this machine does not let one work
   const core::HeldBy held_by_;
-  core::EgressIntake egress_;  // until it is taken
+  core::EgressIntake egress_;                       // until it is taken
+  const std::shared_ptr<InsideLoopback> loopback_;  // of a plan that has sockets
   const std::span<const sock_filter> filter_;
   std::atomic<std::uint64_t> next_number_ = 0;
 };
@@ -298,17 +306,13 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
                                                                               ReportSources report,
                                                                               std::string why_no_namespaces) {
   const SupervisorSupport& support = SupervisorSupportOfProcess();
-  if (!plan.network_denied && !support.available()) {
-    return base::Error(ErrorCode::kUnsupported,
-                       fmt::format("a network policy other than one that denies everything needs namespaces or a "
-                                   "supervisor, and there are none: {}; {}; use --network deny, or see: leash doctor",
-                                   why_no_namespaces, support.why_not));
-  }
-  if (!plan.published.empty()) {
-    return base::Error(ErrorCode::kUnsupported,
-                       fmt::format("published ports (--listen) need namespaces, and there are none: {}; see: leash "
-                                   "doctor",
-                                   why_no_namespaces));
+  if (core::HasSockets(plan) && !support.available()) {
+    return base::Error(
+        ErrorCode::kUnsupported,
+        fmt::format("a network policy other than one that denies everything, and published ports, need "
+                    "namespaces or a supervisor, and there are none: {}; {}; use --network deny, or see: "
+                    "leash doctor",
+                    why_no_namespaces, support.why_not));
   }
   LEASH_RETURN_IF_ERROR(CheckDescendantsAreSeen());
   const LandlockFeatures features = DetectLandlock();
@@ -320,18 +324,20 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
   LEASH_ASSIGN_OR_RETURN(base::UniqueFd start_dir, base::OpenCanonical(plan.start_dir));
   std::unique_ptr<Supervisor> supervisor;
   core::EgressIntake intake;
+  std::shared_ptr<InsideLoopback> loopback;
   if (support.available()) {
     LEASH_ASSIGN_OR_RETURN(base::UniqueFd socket_ruleset, MakeSocketRuleset(grants));
     std::optional<Observation> observation;
     if (report.sink != nullptr) {
-      observation = {report.sink, SeccompFilter({.network_denied = plan.network_denied, .supervised = true}), false,
+      observation = {report.sink, SeccompFilter({.network_denied = !core::HasSockets(plan), .supervised = true}), false,
                      report.audit != nullptr};
     }
-    std::optional<HostEgress> egress;
-    if (!plan.network_denied) {
-      LEASH_ASSIGN_OR_RETURN(egress, MakeHostEgress(plan.identify_programs, intake));
+    std::optional<HostNetwork> network;
+    if (core::HasSockets(plan)) {
+      LEASH_ASSIGN_OR_RETURN(network, MakeHostNetwork(plan.identify_programs, plan.network_denied ? nullptr : &intake));
+      loopback = network->loopback;
     }
-    supervisor = std::make_unique<Supervisor>(plan, std::move(socket_ruleset), observation, std::move(egress));
+    supervisor = std::make_unique<Supervisor>(plan, std::move(socket_ruleset), observation, std::move(network));
   } else {
     base::Log(base::LogLevel::kInfo, "no supervisor: {}", support.why_not);
     if (report.sink != nullptr) report.sink->NotSeen(NotObserved(support));
@@ -339,7 +345,7 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
   core::HeldBy held_by{false, support.available(), std::move(why_no_namespaces), support.why_not};
   return std::make_unique<LandlockSandbox>(plan, id, canary, features, std::move(limits), std::move(report.audit),
                                            std::move(ruleset), std::move(start_dir), std::move(supervisor),
-                                           std::move(held_by), std::move(intake));
+                                           std::move(held_by), std::move(intake), std::move(loopback));
 }
 
 }  // namespace leash::platform

@@ -120,11 +120,9 @@ class LinuxBackend final : public core::Backend {
 
   std::vector<core::SystemCallNote> SystemCallNotes(const core::Plan& plan) override {
     std::vector<core::SystemCallNote> notes;
-    // With namespaces there is no supervisor; whether there are any is known when the sandbox is made. Published ports
-    // need them.
+    // With namespaces there is no supervisor; whether there are any is known when the sandbox is made.
     const bool denied = !core::HasSockets(plan);
-    const bool supervised =
-        plan.published.empty() && plan.namespaces != Namespaces::kRequire && SupervisorSupportOfProcess().available();
+    const bool supervised = plan.namespaces != Namespaces::kRequire && SupervisorSupportOfProcess().available();
     const bool unsupervised = plan.namespaces != Namespaces::kOff || !supervised;
     for (const SyscallGroup& group : SyscallTable()) {
       const bool with = supervised && AppliesTo(group.scope, {.network_denied = denied, .supervised = true});

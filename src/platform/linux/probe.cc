@@ -31,7 +31,7 @@
 #include "leash/working_dir.h"
 #include "platform/linux/audit_watch.h"
 #include "platform/linux/cgroup_place.h"
-#include "platform/linux/host_egress.h"
+#include "platform/linux/host_network.h"
 #include "platform/linux/init_process.h"
 #include "platform/linux/landlock.h"
 #include "platform/linux/landlock_uapi.h"
@@ -289,13 +289,13 @@ Mechanism ProbeSupervisedNetwork() {
       "without namespaces and with a network policy: the supervisor leads every connection to the egress "
       "proxy; without it such a policy is refused"};
   core::EgressIntake intake;
-  const absl::StatusOr<HostEgress> egress = MakeHostEgress(false, intake);
-  if (!egress.ok()) {
-    mechanism.detail = std::string(egress.status().message());
+  const absl::StatusOr<HostNetwork> network = MakeHostNetwork(false, &intake);
+  if (!network.ok()) {
+    mechanism.detail = std::string(network.status().message());
     return mechanism;
   }
   const base::UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const Answer connected = egress->connections->Connect(client.get(), {});
+  const Answer connected = network->connections->Connect(client.get(), {});
   const base::UniqueFd accepted(::accept4(intake.listeners.front().get(), nullptr, nullptr, SOCK_CLOEXEC));
   const SupervisorSupport support = TrySupervisor();
   mechanism.available = support.available() && connected == 0 && accepted && intake.arrive(accepted.get()).has_value();

@@ -143,6 +143,8 @@ constexpr SyscallRule kUnixSockets[] = {
 // the supervisor and are none of the network's (supervisor_internet.h). So a name in sendmsg(2), which no filter sees,
 // leads nowhere: TCP ignores it without MSG_FASTOPEN, and unix sockets of the connected types do too.
 //
+// Servers listen where the supervisor lets them, and are told another name; it accepts for them (inside_loopback.h).
+//
 // What could lead a connection past the address that the supervisor connects it to is refused: interfaces, and by the
 // supervisor all options of IP but a few (source routes). And a connection that is made later, by a first message.
 // Families: 1, 2 and 10 are left. No NETLINK_ROUTE: it would tell of the host's network, and libc does without.
@@ -176,6 +178,9 @@ constexpr SyscallRule kHostSockets[] = {
     {"connect", kAskSupervisor},
     {"bind", kAskSupervisor},
     {"listen", kAskSupervisor},
+    {"accept", kAskSupervisor},
+    {"accept4", kAskSupervisor},
+    {"getsockname", kAskSupervisor},
     {"sendto", kAskSupervisor, NotZero(4), {ArgTest::kMaskedEqual, 3, MSG_FASTOPEN, 0}},
     {"recvfrom", kAskSupervisor, NotZero(4)},
     {"setsockopt", kAskSupervisor, IntIs(1, IPPROTO_IP)},
@@ -381,7 +386,7 @@ constexpr SyscallGroup kTable[] = {
      kNetworkSockets, Scope::kNetworkAllowed},
     {"sockets",
      "connections of TCP lead to the egress proxy, datagrams to its name service, unix sockets to programs of the same "
-     "sandbox and where a grant says so; nothing listens on the host's network",
+     "sandbox and where a grant says so; servers are reached by programs of the same sandbox, and where published",
      kHostSockets, Scope::kNetworkAllowedSupervised},
     {"sockets", "no network: sockets of every family, and addresses on those that were inherited", kNoSockets,
      Scope::kNetworkDeniedPlain},

@@ -1,16 +1,10 @@
 #include "platform/linux/socket_owner.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -64,18 +58,6 @@ std::vector<pid_t> ChildrenOf(pid_t process, int& looks) {
   return children;
 }
 
-void SetAddress(const sockaddr_storage& address, __be16& port, __be32 (&bytes)[4]) {
-  if (address.ss_family == AF_INET) {
-    const auto& four = reinterpret_cast<const sockaddr_in&>(address);
-    port = four.sin_port;
-    bytes[0] = four.sin_addr.s_addr;
-  } else {
-    const auto& six = reinterpret_cast<const sockaddr_in6&>(address);
-    port = six.sin6_port;
-    std::memcpy(&bytes, &six.sin6_addr, sizeof(six.sin6_addr));
-  }
-}
-
 }  // namespace
 
 std::string ExecutableOf(pid_t process) { return ReadLink(fmt::format("/proc/{}/exe", process)); }
@@ -89,50 +71,13 @@ void SocketOwner::Identify(int connection, base::ArrivedConnection& arrived) {
   if (peer.ss_family == AF_UNSPEC && ::getsockname(connection, reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
     return;
   }
-  const std::optional<std::uint32_t> inode = InodeOf(own, peer);
-  if (!inode.has_value()) return;
-  const pid_t found = Find(*inode);
+  const std::optional<SocketFacts> facts = diagnostics_.Find(own, peer);
+  if (!facts.has_value() || facts->inode == 0) return;
+  const pid_t found = Find(facts->inode);
   if (found == 0) return;
   last_ = found;
   arrived.pid = found;
   arrived.executable = ExecutableOf(found);
-}
-
-std::optional<std::uint32_t> SocketOwner::InodeOf(const sockaddr_storage& own, const sockaddr_storage& peer) {
-  struct {
-    nlmsghdr head;
-    inet_diag_req_v2 request;
-  } question = {};
-  question.head.nlmsg_len = sizeof(question);
-  question.head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  question.head.nlmsg_flags = NLM_F_REQUEST;
-  question.head.nlmsg_seq = ++sequence_;
-  question.request.sdiag_family = static_cast<__u8>(own.ss_family);
-  question.request.sdiag_protocol = IPPROTO_TCP;
-  question.request.idiag_states = ~0U;
-  SetAddress(own, question.request.id.idiag_sport, question.request.id.idiag_src);
-  SetAddress(peer, question.request.id.idiag_dport, question.request.id.idiag_dst);
-  question.request.id.idiag_cookie[0] = question.request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  sockaddr_nl kernel = {};
-  kernel.nl_family = AF_NETLINK;
-  if (::sendto(diagnostics_.get(), &question, sizeof(question), 0, reinterpret_cast<const sockaddr*>(&kernel),
-               sizeof(kernel)) != static_cast<ssize_t>(sizeof(question))) {
-    return std::nullopt;
-  }
-  // The answer is there when sendto(2) comes back. Older ones, which nobody took, are passed over.
-  alignas(nlmsghdr) std::array<char, 4096> buffer;
-  while (true) {
-    const ssize_t got = ::recv(diagnostics_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (got < static_cast<ssize_t>(sizeof(nlmsghdr))) return std::nullopt;
-    const auto* head = reinterpret_cast<const nlmsghdr*>(buffer.data());
-    if (head->nlmsg_seq != sequence_) continue;
-    if (head->nlmsg_type != SOCK_DIAG_BY_FAMILY || head->nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg)) ||
-        head->nlmsg_len > static_cast<std::size_t>(got)) {
-      return std::nullopt;
-    }
-    const std::uint32_t inode = reinterpret_cast<const inet_diag_msg*>(NLMSG_DATA(head))->idiag_inode;
-    return inode == 0 ? std::nullopt : std::optional(inode);  // 0: it has been closed
-  }
 }
 
 pid_t SocketOwner::Find(std::uint32_t inode) {

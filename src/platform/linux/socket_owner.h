@@ -11,6 +11,7 @@
 
 #include "base/arrived_connection.h"
 #include "base/unique_fd.h"
+#include "platform/linux/socket_diagnostics.h"
 
 namespace leash::platform {
 
@@ -37,12 +38,10 @@ class SocketOwner {
  private:
   static constexpr int kMostLooks = 20'000;  // processes and descriptors
 
-  std::optional<std::uint32_t> InodeOf(const sockaddr_storage& own, const sockaddr_storage& peer);
   pid_t Find(std::uint32_t inode);
 
-  const base::UniqueFd diagnostics_;
+  SocketDiagnostics diagnostics_;
   const pid_t root_;
-  std::uint32_t sequence_ = 0;
   pid_t last_ = 0;
 };
 

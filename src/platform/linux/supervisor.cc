@@ -29,11 +29,11 @@ namespace leash::platform {
 namespace {
 
 constexpr std::size_t kStackSize = std::size_t{1} << 20;
-// How often a connect(2) to a full queue is tried again, and how many may wait for one.
+// How often a connect(2) to a full queue is tried again, and how many calls may wait.
 constexpr int kRetryMilliseconds = 10;
-constexpr std::size_t kMostWaiting = 64;
-// How often it is looked whether somebody who waits for a message is still there.
-constexpr absl::Duration kLookAfter = absl::Seconds(1);
+constexpr std::size_t kMostWaiting = 256;
+// How often it is looked whether somebody who waits for a message or a connection is still there, and has a signal.
+constexpr absl::Duration kLookAfter = absl::Milliseconds(500);
 
 struct ListenerState {
   explicit ListenerState(base::UniqueFd descriptor) : fd(std::move(descriptor)) {}
@@ -47,6 +47,7 @@ struct Waiter {
   Listener listener;
   seccomp_notif notification;
   WaitingCall call;
+  absl::Time look;  // when to look for signals
 };
 
 WaitingCall WaitingConnect(UnixSockets::Waiting waiting) {
@@ -59,9 +60,9 @@ WaitingCall WaitingConnect(UnixSockets::Waiting waiting) {
 class Service {
  public:
   Service(const core::Plan& plan, base::UniqueFd socket_ruleset, std::optional<Observer> observer,
-          std::optional<HostEgress> egress)
+          std::optional<HostNetwork> network)
       : plan_(plan), sockets_(plan, std::move(socket_ruleset)), observer_(std::move(observer)) {
-    if (egress.has_value()) internet_.emplace(*std::move(egress));
+    if (network.has_value()) internet_.emplace(*std::move(network));
   }
 
   void Add(base::UniqueFd listener) { listeners_.push_back(std::make_shared<ListenerState>(std::move(listener))); }
@@ -108,7 +109,7 @@ class Service {
     if (answer == kAnswered) return;
     if (answer == -EPERM && listener->started && observer_.has_value()) observer_->Denied(caller);
     if (waiting.has_value() && waiting_.size() < kMostWaiting) {
-      waiting_.push_back({listener, notification_.value(), *std::move(waiting)});
+      waiting_.push_back({listener, notification_.value(), *std::move(waiting), absl::Now() + kLookAfter});
       return;
     }
     Reply(listener->get(), notification_.value().id, answer);
@@ -116,6 +117,7 @@ class Service {
 
   Answer Perform(Caller& caller, std::optional<WaitingCall>& waiting) {
     if (internet_.has_value()) {
+      if (caller.Number() == SYS_bind || caller.Number() == SYS_listen) ForgetDead();
       if (const std::optional<Answer> answer = internet_->Perform(caller, waiting)) return *answer;
     }
     switch (caller.Number()) {
@@ -145,15 +147,31 @@ class Service {
   }
 
   void RetryWaiting() {
-    std::erase_if(waiting_, [&](const Waiter& waiter) {
+    std::erase_if(waiting_, [&](Waiter& waiter) {
       Caller caller(waiter.listener->get(), waiter.notification);
       if (!caller.Waits()) return true;
       Answer answer = waiter.call.again(caller);
+      if (answer == -EAGAIN && HasSignal(waiter, caller)) answer = -EINTR;
       if (answer == -EAGAIN && absl::Now() < waiter.call.until) return false;
       if (answer == -EAGAIN) answer = waiter.call.late;
+      if (answer == kAnswered) return true;
       Reply(waiter.listener->get(), waiter.notification.id, answer);
       return true;
     });
+  }
+
+  // Now and then, because it takes a look into /proc.
+  static bool HasSignal(Waiter& waiter, const Caller& caller) {
+    const absl::Time now = absl::Now();
+    if (now < waiter.look) return false;
+    waiter.look = now + kLookAfter;
+    return caller.HasSignal();
+  }
+
+  // Of callers that have died: their sockets are closed only now.
+  void ForgetDead() {
+    std::erase_if(waiting_,
+                  [](const Waiter& waiter) { return !Caller(waiter.listener->get(), waiter.notification).Waits(); });
   }
 
   const core::Plan& plan_;
@@ -170,8 +188,8 @@ class Service {
 
 struct Supervisor::State {
   State(const core::Plan& of, base::UniqueFd socket_ruleset, const std::optional<Observation>& observation,
-        std::optional<HostEgress> egress)
-      : plan(of), service(plan, std::move(socket_ruleset), ObserverOf(observation), std::move(egress)) {
+        std::optional<HostNetwork> network)
+      : plan(of), service(plan, std::move(socket_ruleset), ObserverOf(observation), std::move(network)) {
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
       error = errno;
@@ -232,8 +250,8 @@ struct Supervisor::State {
 };
 
 Supervisor::Supervisor(const core::Plan& plan, base::UniqueFd socket_ruleset,
-                       const std::optional<Observation>& observation, std::optional<HostEgress> egress)
-    : state_(std::make_shared<State>(plan, std::move(socket_ruleset), observation, std::move(egress))) {}
+                       const std::optional<Observation>& observation, std::optional<HostNetwork> network)
+    : state_(std::make_shared<State>(plan, std::move(socket_ruleset), observation, std::move(network))) {}
 
 int Supervisor::Socket() const { return state_->outside.get(); }
 

@@ -24,7 +24,7 @@
 #include "base/unique_fd.h"
 #include "core/backend.h"
 #include "core/plan.h"
-#include "platform/linux/host_egress.h"
+#include "platform/linux/host_network.h"
 
 namespace leash::platform {
 
@@ -39,10 +39,10 @@ struct Observation {
 // Safe to use from several threads.
 class Supervisor {
  public:
-  // `socket_ruleset`: see MakeSocketRuleset; not needed where no call is made on behalf. `egress`: of a plan with a
-  // network policy and without a network of its own.
+  // `socket_ruleset`: see MakeSocketRuleset; not needed where no call is made on behalf. `network`: of a plan with
+  // sockets and without a network of its own.
   Supervisor(const core::Plan& plan, base::UniqueFd socket_ruleset, const std::optional<Observation>& observation,
-             std::optional<HostEgress> egress = std::nullopt);
+             std::optional<HostNetwork> network = std::nullopt);
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   // Calls that still wait get ENOSYS. A thread that is held up by a file system is left to end by itself.

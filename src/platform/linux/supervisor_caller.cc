@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/limits.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -82,17 +83,24 @@ pid_t Caller::Process() const { return static_cast<pid_t>(StatusLine("\nTgid:", 
 
 int Caller::Umask() const { return static_cast<int>(StatusLine("\nUmask:", 8).value_or(-1)); }
 
-// proc(5): lines of "Name:\tvalue", of which those asked for come early. A program chooses its own name, which comes
-// first, but newlines in it are escaped.
-std::optional<long> Caller::StatusLine(const char* name, int base) const {
+bool Caller::HasSignal() const {
+  const auto signals = [this](const char* name) { return StatusLine(name, 16).value_or(0); };
+  constexpr auto kIgnorable = [](int signal) { return 1LL << (signal - 1); };
+  const long long pending = signals("\nSigPnd:") | signals("\nShdPnd:");
+  return (pending & ~signals("\nSigBlk:") & signals("\nSigCgt:") & ~kIgnorable(SIGCHLD) & ~kIgnorable(SIGCONT) &
+          ~kIgnorable(SIGURG) & ~kIgnorable(SIGWINCH)) != 0;
+}
+
+// proc(5): lines of "Name:\tvalue". A program chooses its own name, which comes first, but newlines in it are escaped.
+std::optional<long long> Caller::StatusLine(const char* name, int base) const {
   const base::UniqueFd file(::open(fmt::format("/proc/{}/status", notification_.pid).c_str(), O_RDONLY | O_CLOEXEC));
-  std::array<char, 1024> buffer;
+  std::array<char, 4096> buffer;
   const ssize_t size = file ? ::read(file.get(), buffer.data(), buffer.size() - 1) : -1;
   if (size <= 0) return std::nullopt;
   buffer[static_cast<std::size_t>(size)] = '\0';
   const char* line = std::strstr(buffer.data(), name);
   if (line == nullptr) return std::nullopt;
-  return std::strtol(line + std::strlen(name), nullptr, base);
+  return static_cast<long long>(std::strtoull(line + std::strlen(name), nullptr, base));
 }
 
 bool Caller::Waits() const { return ::ioctl(listener_, SECCOMP_IOCTL_NOTIF_ID_VALID, &notification_.id) == 0; }

@@ -52,9 +52,13 @@ class Caller {
   int Umask() const;
 
   bool Waits() const;
+  // Whether a signal that it handles has come while it waits, which the kernel holds back until the call is answered
+  // (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV). Of those that a program without a handler would not notice, which often
+  // have handlers that restart the call, none counts.
+  bool HasSignal() const;
 
  private:
-  std::optional<long> StatusLine(const char* name, int base) const;
+  std::optional<long long> StatusLine(const char* name, int base) const;
 
   const int listener_;
   const seccomp_notif& notification_;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,27 +14,17 @@
 #include <vector>
 
 #include "absl/time/clock.h"
-#include "base/descriptor_message.h"
 #include "core/plan.h"
+#include "platform/linux/internet_address.h"
 #include "platform/linux/socket_owner.h"
+#include "platform/linux/unblocked_calls.h"
 
 namespace leash::platform {
 namespace {
 
-constexpr std::uint16_t kDnsPort = 53;
 constexpr std::size_t kLargestMessage = 65535;
-// How long a connection may wait for room in the proxy's queue.
+// How long a connection may wait for room in a listener's queue.
 constexpr absl::Duration kConnectPatience = absl::Seconds(10);
-constexpr int kTypeMask = 0xf;
-
-// -1: it is no socket.
-int FamilyOf(int socket) {
-  int family = -1;
-  socklen_t size = sizeof(family);
-  return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 ? family : -1;
-}
-
-bool IsInternet(int family) { return family == AF_INET || family == AF_INET6; }
 
 bool IsTcp(int socket) {
   int protocol = 0;
@@ -44,53 +33,10 @@ bool IsTcp(int socket) {
          protocol == IPPROTO_TCP;
 }
 
-bool IsBlocking(int socket) { return (::fcntl(socket, F_GETFL) & O_NONBLOCK) == 0; }
-
 Answer ReadAddress(const Caller& caller, std::uint64_t from, std::uint64_t size, sockaddr_storage& address) {
   if (size < sizeof(sa_family_t) || size > sizeof(address)) return -EINVAL;
   address = {};
   return caller.Read(from, &address, size);
-}
-
-// Whether `size` bytes are an address of the internet.
-bool IsWhole(const sockaddr_storage& address, socklen_t size) {
-  constexpr socklen_t kShortest6 = 24;  // without a scope (RFC 2133)
-  return (address.ss_family == AF_INET && size >= sizeof(sockaddr_in)) ||
-         (address.ss_family == AF_INET6 && size >= kShortest6);
-}
-
-std::uint16_t PortOf(const sockaddr_storage& address) {
-  return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);  // in both at the same place
-}
-
-// An IPv4 address that is written as one of IPv6 is that IPv4 address.
-sockaddr_storage Unmapped(const sockaddr_storage& address) {
-  const auto& six = reinterpret_cast<const sockaddr_in6&>(address);
-  if (address.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&six.sin6_addr)) return address;
-  sockaddr_storage result = {};
-  auto& four = reinterpret_cast<sockaddr_in&>(result);
-  four.sin_family = AF_INET;
-  four.sin_port = six.sin6_port;
-  std::memcpy(&four.sin_addr, &six.sin6_addr.s6_addr[12], sizeof(four.sin_addr));
-  return result;
-}
-
-// This machine: loopback, and the unspecified address, which means it too.
-bool IsHere(const sockaddr_storage& address) {
-  if (address.ss_family == AF_INET) {
-    const std::uint32_t four = ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr);
-    return four >> 24 == 127 || four >> 24 == 0;
-  }
-  const auto& six = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
-  return IN6_IS_ADDR_LOOPBACK(&six) || IN6_IS_ADDR_UNSPECIFIED(&six);
-}
-
-bool IsProxy(const sockaddr_storage& address) {
-  if (PortOf(address) != core::kEgressPort) return false;
-  if (address.ss_family == AF_INET) {
-    return reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr == htonl(INADDR_LOOPBACK);
-  }
-  return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
 }
 
 absl::Time WaitsUntil(int socket, int option) {
@@ -101,10 +47,36 @@ absl::Time WaitsUntil(int socket, int option) {
   return limit == absl::ZeroDuration() ? absl::InfiniteFuture() : absl::Now() + limit;
 }
 
-bool HasHungUp(int socket) {
-  pollfd state = {socket, 0, 0};
-  return ::poll(&state, 1, 0) == 1 && (state.revents & (POLLHUP | POLLERR)) != 0;
-}
+// An address that a call gives back: as much of it as the caller has room for, and its length.
+class ReturnedAddress {
+ public:
+  // The indices of the arguments that point to them.
+  ReturnedAddress(const Caller& caller, unsigned address, unsigned length)
+      : caller_(caller), address_(caller.Argument(address)), length_(caller.Argument(length)) {}
+
+  // Before the caller is known to wait, and so before anything is done.
+  Answer Prepare() {
+    if (const Answer read = caller_.Read(length_, &room_, sizeof(room_)); read != 0) return read;
+    return room_ < 0 ? -EINVAL : caller_.OpenMemory(memory_);
+  }
+  const base::UniqueFd& memory() const { return memory_; }
+
+  Answer Write(const sockaddr_storage& address, socklen_t size) const {
+    const auto whole = static_cast<std::int32_t>(size);
+    const std::size_t shown = std::min<std::size_t>(size, static_cast<std::size_t>(room_));
+    if (shown > 0) {
+      if (const Answer written = Caller::WriteTo(memory_, address_, &address, shown); written != 0) return written;
+    }
+    return Caller::WriteTo(memory_, length_, &whole, sizeof(whole));
+  }
+
+ private:
+  const Caller& caller_;
+  const std::uint64_t address_;
+  const std::uint64_t length_;
+  std::int32_t room_ = 0;
+  base::UniqueFd memory_;
+};
 
 // What may be set of a TCP socket. Not among them, and the reason for this list: IP_OPTIONS, IPV6_RTHDR and the old
 // IPV6_2292PKTOPTIONS (source routes, by which a packet goes to another machine first), IPV6_PKTINFO (an interface),
@@ -127,13 +99,18 @@ bool MaySet(int level, int option) {
 std::optional<Answer> InternetSockets::Perform(Caller& caller, std::optional<WaitingCall>& waiting) {
   switch (caller.Number()) {
     case SYS_socket:
-      return Make(caller);
+      return datagrams_.Make(caller);
     case SYS_connect:
       return Connect(caller, waiting);
     case SYS_bind:
       return Bind(caller);
     case SYS_listen:
       return Listen(caller);
+    case SYS_accept:
+    case SYS_accept4:
+      return Accept(caller, waiting);
+    case SYS_getsockname:
+      return Name(caller);
     case SYS_sendto:
       return SendTo(caller);
     case SYS_recvfrom:
@@ -145,84 +122,18 @@ std::optional<Answer> InternetSockets::Perform(Caller& caller, std::optional<Wai
   }
 }
 
-// socket(2) for datagrams.
-Answer InternetSockets::Make(Caller& caller) {
-  const int type = caller.IntArgument(1);
-  const int protocol = caller.IntArgument(2);
-  if (!IsInternet(caller.IntArgument(0)) || (type & kTypeMask) != SOCK_DGRAM) return -EPERM;
-  if ((type & ~(kTypeMask | SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) return -EINVAL;
-  if (protocol != 0 && protocol != IPPROTO_UDP) return -EPERM;
-  int pair[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) return -errno;
-  const base::UniqueFd own(pair[0]);
-  base::UniqueFd service(pair[1]);
-  std::uint64_t cookie = 0;
-  socklen_t size = sizeof(cookie);
-  if (::getsockopt(own.get(), SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0) return -EPERM;
-  if ((type & SOCK_NONBLOCK) == 0) (void)::fcntl(own.get(), F_SETFL, O_RDWR);
-  MakeRoom();
-  datagrams_[cookie].service = std::move(service);
-  const Answer given = ReplyWithDescriptor(caller.Listener(), caller.Id(), own.get(), (type & SOCK_CLOEXEC) != 0);
-  if (given == 0) return kAnswered;
-  datagrams_.erase(cookie);
-  return given;
-}
-
-// Forgets those that the program has closed, as far as that is known, and then the oldest.
-void InternetSockets::MakeRoom() {
-  constexpr std::size_t kSweep = 64;
-  const auto held = [&] {
-    return std::count_if(datagrams_.begin(), datagrams_.end(),
-                         [](const auto& one) { return one.second.service.get() >= 0; });
-  };
-  if (datagrams_.size() % kSweep == kSweep - 1) {
-    std::erase_if(datagrams_,
-                  [](const auto& one) { return one.second.service && HasHungUp(one.second.service.get()); });
-  }
-  constexpr std::ptrdiff_t kMostHeld = 256;
-  if (datagrams_.size() >= kSweep && held() >= kMostHeld) {
-    datagrams_.erase(std::find_if(datagrams_.begin(), datagrams_.end(),
-                                  [](const auto& one) { return one.second.service.get() >= 0; }));
-  }
-  if (datagrams_.size() >= kMostDatagrams) datagrams_.erase(datagrams_.begin());  // cookies grow
-}
-
-InternetSockets::Datagrams* InternetSockets::Find(int socket) {
-  std::uint64_t cookie = 0;
-  socklen_t size = sizeof(cookie);
-  if (::getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0) return nullptr;
-  const auto found = datagrams_.find(cookie);
-  return found == datagrams_.end() ? nullptr : &found->second;
-}
-
 std::optional<Answer> InternetSockets::Connect(Caller& caller, std::optional<WaitingCall>& waiting) {
   base::UniqueFd socket;
   if (const Answer taken = caller.Take(caller.IntArgument(0), socket); taken != 0) return taken;
   const int family = FamilyOf(socket.get());
-  Datagrams* const datagrams = family == AF_UNIX ? Find(socket.get()) : nullptr;
+  DatagramSockets::Conversation* const datagrams = family == AF_UNIX ? datagrams_.Find(socket.get()) : nullptr;
   if (family == AF_UNIX && datagrams == nullptr) return std::nullopt;
   sockaddr_storage address = {};
   const std::uint64_t size = caller.Argument(2) & 0xffffffff;
   if (const Answer read = ReadAddress(caller, caller.Argument(1), size, address); read != 0) return read;
-  if (datagrams != nullptr) return Ask(*datagrams, address, static_cast<socklen_t>(size));
+  if (datagrams != nullptr) return datagrams_.Ask(*datagrams, address, static_cast<socklen_t>(size));
   if (!IsTcp(socket.get())) return family < 0 ? -ENOTSOCK : -EPERM;
   return ConnectStream(caller, std::move(socket), family, address, static_cast<socklen_t>(size), waiting);
-}
-
-// Whom a datagram socket speaks to from now on: a name server, or nobody.
-Answer InternetSockets::Ask(Datagrams& datagrams, const sockaddr_storage& address, socklen_t size) {
-  if (address.ss_family == AF_UNSPEC) {
-    datagrams.peer = {};
-    return 0;
-  }
-  if (!IsWhole(address, size)) return IsInternet(address.ss_family) ? -EINVAL : -EAFNOSUPPORT;
-  if (PortOf(address) != kDnsPort) return -ECONNREFUSED;
-  if (datagrams.service) {
-    if (!base::SendDescriptor(egress_.name_sockets.get(), datagrams.service.get())) return -ECONNREFUSED;
-    datagrams.service.reset();
-  }
-  datagrams.peer = address;
-  return 0;
 }
 
 Answer InternetSockets::ConnectStream(Caller& caller, base::UniqueFd socket, int family,
@@ -238,47 +149,112 @@ Answer InternetSockets::ConnectStream(Caller& caller, base::UniqueFd socket, int
   if (!IsWhole(address, size)) return -EINVAL;
   sockaddr_storage destination = Unmapped(address);
   const std::uint16_t port = PortOf(destination);
-  if (IsProxy(destination)) {
-    destination = {};  // AF_UNSPEC
-  } else if (port == 0 || (IsHere(destination) && port != kDnsPort)) {
-    return -ECONNREFUSED;  // nobody of the sandbox listens, and what listens there is the host's
-  }
-  base::ArrivedConnection meant{destination, 0, {}};
-  if (egress_.identify) {
-    if (const pid_t process = caller.Process(); process > 0) meant = {destination, process, ExecutableOf(process)};
+  if (port == 0) return -ECONNREFUSED;
+  const bool way_out = network_.connections != nullptr;
+  std::function<Answer(int socket)> connect;
+  if (IsHere(destination) && !(way_out && (port == kDnsPort || IsProxy(destination)))) {
+    connect = [loopback = network_.loopback, destination](int from) { return loopback->Connect(from, destination); };
+  } else if (!way_out) {
+    return -ENETUNREACH;
+  } else {
+    base::ArrivedConnection meant{IsProxy(destination) ? sockaddr_storage() : destination, 0, {}};
+    if (network_.identify) {
+      if (const pid_t process = caller.Process(); process > 0) {
+        meant.pid = process;
+        meant.executable = ExecutableOf(process);
+      }
+    }
+    connect = [connections = network_.connections, meant](int from) { return connections->Connect(from, meant); };
   }
   if (!caller.Waits()) return -EPERM;
-  const Answer connected = egress_.connections->Connect(socket.get(), meant);
+  const Answer connected = connect(socket.get());
   if (connected != -EAGAIN) return connected;
-  const absl::Time until = std::min(absl::Now() + kConnectPatience, WaitsUntil(socket.get(), SO_SNDTIMEO));
-  auto held = std::make_shared<base::UniqueFd>(std::move(socket));
   waiting.emplace();
-  waiting->again = [connections = egress_.connections, held, meant](Caller&) {
-    return connections->Connect(held->get(), meant);
-  };
-  waiting->until = until;
+  waiting->until = std::min(absl::Now() + kConnectPatience, WaitsUntil(socket.get(), SO_SNDTIMEO));
   waiting->late = -ETIMEDOUT;
+  auto held = std::make_shared<base::UniqueFd>(std::move(socket));
+  waiting->again = [held, connect = std::move(connect)](Caller&) { return connect(held->get()); };
   return -EAGAIN;
 }
 
 std::optional<Answer> InternetSockets::Bind(Caller& caller) {
   base::UniqueFd socket;
   if (const Answer taken = caller.Take(caller.IntArgument(0), socket); taken != 0) return taken;
-  if (FamilyOf(socket.get()) != AF_UNIX) return -EPERM;
-  if (Find(socket.get()) == nullptr) return std::nullopt;
+  const int family = FamilyOf(socket.get());
+  const bool datagrams = family == AF_UNIX && datagrams_.Find(socket.get()) != nullptr;
+  if (family == AF_UNIX && !datagrams) return std::nullopt;
   sockaddr_storage address = {};
   const std::uint64_t size = caller.Argument(2) & 0xffffffff;
   if (const Answer read = ReadAddress(caller, caller.Argument(1), size, address); read != 0) return read;
+  const bool whole = IsWhole(address, static_cast<socklen_t>(size));
   // Some port: as resolvers do before they ask.
-  return IsWhole(address, static_cast<socklen_t>(size)) && PortOf(address) == 0 ? 0 : -EPERM;
+  if (datagrams) return whole && PortOf(address) == 0 ? 0 : -EPERM;
+  if (!IsTcp(socket.get())) return family < 0 ? -ENOTSOCK : -EPERM;
+  if (!whole) return -EINVAL;
+  if (address.ss_family != family) return -EAFNOSUPPORT;
+  if (network_.connections != nullptr && PortOf(address) == core::kEgressPort) return -EADDRINUSE;
+  if (!caller.Waits()) return -EPERM;
+  return network_.loopback->Bind(socket.get(), address);
 }
 
 std::optional<Answer> InternetSockets::Listen(Caller& caller) {
   base::UniqueFd socket;
   if (const Answer taken = caller.Take(caller.IntArgument(0), socket); taken != 0) return taken;
-  if (FamilyOf(socket.get()) != AF_UNIX) return -EPERM;
-  if (Find(socket.get()) == nullptr) return std::nullopt;
-  return -EOPNOTSUPP;
+  const int family = FamilyOf(socket.get());
+  if (family == AF_UNIX) return datagrams_.Find(socket.get()) == nullptr ? std::nullopt : std::optional(-EOPNOTSUPP);
+  if (!IsTcp(socket.get())) return family < 0 ? -ENOTSOCK : -EPERM;
+  if (!caller.Waits()) return -EPERM;
+  return network_.loopback->Listen(socket.get(), caller.IntArgument(1));
+}
+
+// On unix sockets too: what stands behind a number of a descriptor could be changed after it was looked at.
+Answer InternetSockets::Accept(Caller& caller, std::optional<WaitingCall>& waiting) {
+  const int flags = caller.Number() == SYS_accept4 ? caller.IntArgument(3) : 0;
+  if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) return -EINVAL;
+  base::UniqueFd socket;
+  if (const Answer taken = caller.Take(caller.IntArgument(0), socket); taken != 0) return taken;
+  const Answer accepted = AcceptOn(caller, socket.get(), flags);
+  if (accepted != -EAGAIN || !IsBlocking(socket.get())) return accepted;
+  waiting.emplace();
+  waiting->until = WaitsUntil(socket.get(), SO_RCVTIMEO);
+  waiting->readable = socket.get();
+  auto held = std::make_shared<base::UniqueFd>(std::move(socket));
+  waiting->again = [this, held, flags](Caller& again) { return AcceptOn(again, held->get(), flags); };
+  return -EAGAIN;
+}
+
+// What is accepted while the caller's descriptors are all in use is lost.
+Answer InternetSockets::AcceptOn(Caller& caller, int listener, int flags) {
+  const int family = FamilyOf(listener);
+  if (family < 0) return -ENOTSOCK;
+  if (family != AF_UNIX && !IsTcp(listener)) return -EOPNOTSUPP;
+  ReturnedAddress peer(caller, 1, 2);
+  if (const Answer ready = caller.Argument(1) != 0 ? peer.Prepare() : 0; ready != 0) return ready;
+  if (!caller.Waits()) return -EPERM;
+  base::UniqueFd accepted;
+  const Answer answer =
+      family == AF_UNIX ? AcceptNow(listener, accepted) : network_.loopback->Accept(listener, accepted);
+  if (answer != 0) return answer;
+  sockaddr_storage address = {};
+  socklen_t size = sizeof(address);
+  if (::getpeername(accepted.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) size = 0;
+  if (const Answer written = caller.Argument(1) != 0 ? peer.Write(address, size) : 0; written != 0) return written;
+  if ((flags & SOCK_NONBLOCK) != 0) (void)::fcntl(accepted.get(), F_SETFL, O_RDWR | O_NONBLOCK);
+  const Answer given = ReplyWithDescriptor(caller.Listener(), caller.Id(), accepted.get(), (flags & SOCK_CLOEXEC) != 0);
+  return given == 0 ? kAnswered : given;
+}
+
+// getsockname(2).
+Answer InternetSockets::Name(Caller& caller) {
+  base::UniqueFd socket;
+  if (const Answer taken = caller.Take(caller.IntArgument(0), socket); taken != 0) return taken;
+  sockaddr_storage name = {};
+  socklen_t size = sizeof(name);
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0) return -errno;
+  if (IsTcp(socket.get())) (void)network_.loopback->NameOf(socket.get(), name);
+  ReturnedAddress returned(caller, 1, 2);
+  if (const Answer ready = returned.Prepare(); ready != 0) return ready;
+  return caller.Waits() ? returned.Write(name, size) : -EPERM;
 }
 
 // With an address. Without one the call is the program's own.
@@ -286,7 +262,7 @@ Answer InternetSockets::SendTo(Caller& caller) {
   base::UniqueFd socket;
   if (const Answer taken = caller.Take(caller.IntArgument(0), socket); taken != 0) return taken;
   if (IsTcp(socket.get())) return -EISCONN;
-  Datagrams* const datagrams = Find(socket.get());
+  DatagramSockets::Conversation* const datagrams = datagrams_.Find(socket.get());
   if (datagrams == nullptr) return -EPERM;
   const int flags = caller.IntArgument(3);
   const std::uint64_t size = caller.Argument(2);
@@ -300,7 +276,8 @@ Answer InternetSockets::SendTo(Caller& caller) {
     if (const Answer read = caller.Read(caller.Argument(1), message.data(), size); read != 0) return read;
   }
   if (!caller.Waits()) return -EPERM;
-  if (const Answer asked = Ask(*datagrams, address, static_cast<socklen_t>(address_size)); asked != 0) return asked;
+  if (const Answer asked = datagrams_.Ask(*datagrams, address, static_cast<socklen_t>(address_size)); asked != 0)
+    return asked;
   const ssize_t sent = ::send(socket.get(), message.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent >= 0) return sent;
   // A full queue loses a datagram.
@@ -323,14 +300,11 @@ Answer InternetSockets::ReceiveFrom(Caller& caller, std::optional<WaitingCall>& 
 }
 
 Answer InternetSockets::Receive(Caller& caller, int socket) {
-  const Datagrams* const datagrams = Find(socket);
+  const DatagramSockets::Conversation* const datagrams = datagrams_.Find(socket);
   const int flags = caller.IntArgument(3);
   if (datagrams != nullptr && (flags & MSG_ERRQUEUE) != 0) return -EAGAIN;
-  std::int32_t room = 0;
-  if (const Answer read = caller.Read(caller.Argument(5), &room, sizeof(room)); read != 0) return read;
-  if (room < 0) return -EINVAL;
-  base::UniqueFd memory;
-  if (const Answer opened = caller.OpenMemory(memory); opened != 0) return opened;
+  ReturnedAddress sender(caller, 4, 5);
+  if (const Answer ready = sender.Prepare(); ready != 0) return ready;
   std::vector<char> bytes(std::min<std::uint64_t>(caller.Argument(2), kLargestMessage));
   if (!caller.Waits()) return -EPERM;
   sockaddr_storage from = {};
@@ -343,11 +317,8 @@ Answer InternetSockets::Receive(Caller& caller, int socket) {
     from_size = from.ss_family == AF_INET ? sizeof(sockaddr_in) : from.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : 0;
   }
   const std::size_t size = std::min(bytes.size(), static_cast<std::size_t>(got));
-  const auto whole = static_cast<std::int32_t>(from_size);
-  Answer written = size == 0 ? 0 : Caller::WriteTo(memory, caller.Argument(1), bytes.data(), size);
-  const std::size_t shown = std::min<std::size_t>(from_size, static_cast<std::size_t>(room));
-  if (written == 0 && shown > 0) written = Caller::WriteTo(memory, caller.Argument(4), &from, shown);
-  if (written == 0) written = Caller::WriteTo(memory, caller.Argument(5), &whole, sizeof(whole));
+  Answer written = size == 0 ? 0 : Caller::WriteTo(sender.memory(), caller.Argument(1), bytes.data(), size);
+  if (written == 0) written = sender.Write(from, from_size);
   return written == 0 ? got : written;
 }
 
@@ -358,7 +329,7 @@ Answer InternetSockets::SetOption(Caller& caller) {
   const int level = caller.IntArgument(1);
   const int option = caller.IntArgument(2);
   if (!MaySet(level, option)) return -ENOPROTOOPT;
-  if (Find(socket.get()) != nullptr) return 0;
+  if (datagrams_.Find(socket.get()) != nullptr) return 0;
   if (!IsTcp(socket.get())) return -EOPNOTSUPP;
   std::array<char, 64> value;
   const int size = caller.IntArgument(4);

@@ -1,5 +1,5 @@
 // A network policy without a network namespace: what programs can do with the sockets of the host's network.
-#include "platform/linux/host_egress.h"
+#include "platform/linux/host_network.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -192,11 +192,16 @@ TEST_P(HostEgressTest, NoDatagramLeaves) {
   EXPECT_FALSE(datagrams.Touched());
 }
 
-TEST_P(HostEgressTest, NothingListensOnTheHostsNetwork) {
+TEST_P(HostEgressTest, ProgramsOfOneSandboxTalkOverLoopback) {
   WithSandbox([](EgressWorld& world) {
-    EXPECT_EQ(world.Probe({"bind", "127.0.0.1", "0"}), "EPERM");
-    EXPECT_EQ(world.Probe({"bind", "0.0.0.0", "8080"}), "EPERM");
-    EXPECT_EQ(world.Probe({"listen"}), "EPERM") << "would be given a port by the kernel";
+    EXPECT_EQ(world.Probe({"talk", "127.0.0.1"}), "between us");
+    EXPECT_EQ(world.Probe({"talk", "127.9.8.7"}), "between us");
+    EXPECT_EQ(world.Probe({"talk", "0.0.0.0"}), "between us");
+    EXPECT_EQ(world.Probe({"bind", "127.0.0.1", "8080"}), "bound");
+    EXPECT_EQ(world.Probe({"listen"}), "listens") << "on a port of the supervisor's choice";
+    EXPECT_EQ(world.Probe({"bind", "127.0.0.1", "80"}), "EACCES");
+    EXPECT_EQ(world.Probe({"bind", "127.0.0.1", "3128"}), "EADDRINUSE") << "the proxy's";
+    EXPECT_EQ(world.Probe({"bind", "192.0.2.1", "8080"}), "EADDRNOTAVAIL");
   });
 }
 
@@ -276,7 +281,7 @@ TEST_P(HostEgressTest, WithoutTheProxyThereIsNoNetwork) {
 // An address that a connection came from is believed once: the next one from there is a stranger's.
 TEST(ConnectionTable, BelievesAnAddressOnce) {
   core::EgressIntake intake;
-  const auto egress = MakeHostEgress(false, intake);
+  const auto egress = MakeHostNetwork(false, &intake);
   ASSERT_TRUE(egress.ok()) << egress.status();
   const base::UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   base::ArrivedConnection meant;
@@ -291,10 +296,37 @@ TEST(ConnectionTable, BelievesAnAddressOnce) {
   EXPECT_FALSE(intake.arrive(accepted.get()).has_value());
 }
 
+// Nor is the address enough: it may have become another program's before the connection is looked at.
+TEST(ConnectionTable, BelievesNoOtherSocketWithTheSameAddress) {
+  core::EgressIntake intake;
+  const auto network = MakeHostNetwork(false, &intake);
+  ASSERT_TRUE(network.ok()) << network.status();
+  for (const bool stranger : {false, true}) {
+    base::UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(network->connections->Connect(client.get(), {}), 0);
+    base::UniqueFd accepted(::accept4(intake.listeners.front().get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (stranger) {
+      sockaddr_storage own = {};
+      sockaddr_storage listener = {};
+      socklen_t size = sizeof(own);
+      ASSERT_EQ(::getsockname(client.get(), reinterpret_cast<sockaddr*>(&own), &size), 0);
+      ASSERT_EQ(::getpeername(client.get(), reinterpret_cast<sockaddr*>(&listener), &size), 0);
+      const linger reset = {1, 0};  // so that the address is free at once
+      ASSERT_EQ(::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+      client.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      ASSERT_EQ(::bind(client.get(), reinterpret_cast<const sockaddr*>(&own), size), 0);
+      ASSERT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&listener), size), 0);
+      accepted.reset(::accept4(intake.listeners.front().get(), nullptr, nullptr, SOCK_CLOEXEC));
+    }
+    ASSERT_TRUE(accepted);
+    EXPECT_EQ(intake.arrive(accepted.get()).has_value(), !stranger);
+  }
+}
+
 // A full queue is not waited for.
 TEST(ConnectionTable, NeverBlocks) {
   core::EgressIntake intake;
-  const auto egress = MakeHostEgress(false, intake);
+  const auto egress = MakeHostNetwork(false, &intake);
   ASSERT_TRUE(egress.ok()) << egress.status();
   ASSERT_EQ(::listen(intake.listeners.front().get(), 1), 0);  // the shortest queue
   std::vector<base::UniqueFd> clients;
