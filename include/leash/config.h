@@ -12,6 +12,7 @@
 #include "leash/network.h"
 #include "leash/network_event.h"
 #include "leash/published_port.h"
+#include "leash/python_config.h"
 #include "leash/security.h"
 #include "leash/unsafe/degraded.h"
 
@@ -77,6 +78,9 @@ struct SandboxConfig {
   // Ports of this machine that lead to servers inside, whatever the network policy; without one, programs have loopback
   // among themselves for it. Listened on from Create to Close, when each connection ends. Needs namespaces.
   std::vector<PublishedPort> listen;
+  // Set: commands run with this interpreter at hand. It is granted what it needs, found by its name, and used by
+  // Sandbox::RunPython. The same errors as FindPython().
+  std::optional<PythonConfig> python;
   // Called for each decision of the network policy. May be empty.
   NetworkEventCallback on_network_event;
   // Fill in NetworkRequest::pid and ::executable, as far as they can be known, for the policy and for events. Costs
@@ -117,6 +121,7 @@ class SandboxConfigBuilder {
   SandboxConfigBuilder& Writable(std::string path) { return Grant(std::move(path), Access::kReadWrite); }
   SandboxConfigBuilder& Executable(std::string path) { return Grant(std::move(path), Access::kReadExecute); }
   SandboxConfigBuilder& Deny(std::string path) { return config_.denied.push_back(std::move(path)), *this; }
+  SandboxConfigBuilder& Python(PythonConfig python) { return config_.python = std::move(python), *this; }
   SandboxConfigBuilder& WorkingDir(std::string path) { return config_.working_dir = std::move(path), *this; }
   SandboxConfigBuilder& StartDir(std::string path) { return config_.start_dir = std::move(path), *this; }
   SandboxConfigBuilder& KeepScratch(bool keep = true) { return config_.keep_scratch = keep, *this; }

@@ -16,6 +16,8 @@
 #include "leash/process.h"
 #include "leash/pty.h"
 #include "leash/published_port.h"
+#include "leash/python.h"
+#include "leash/python_config.h"
 #include "leash/quarantine.h"
 #include "leash/sandbox.h"
 #include "leash/security.h"

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "leash/isolation.h"
 #include "leash/network.h"
 #include "leash/published_port.h"
+#include "leash/python.h"
 #include "leash/quarantine.h"
 #include "leash/violation.h"
 
@@ -35,6 +38,8 @@ IsolationState IsolationOf(const SandboxState& state);
 const std::vector<PublishedPort>& PublishedPortsOf(const SandboxState& state);
 ViolationReport ViolationsOf(SandboxState& state);
 void ListenToViolationsOf(SandboxState& state, ViolationCallback callback);
+absl::Status PythonCodeStatus(std::string_view code);
+absl::StatusOr<std::string> ReadableFileIn(const SandboxState& state, const std::string& path);
 }  // namespace core
 
 // A sandbox belongs to the process that made it, and ends with that at the latest: a program that daemonises itself by
@@ -57,9 +62,18 @@ class Sandbox {
     if (absl::Status usable = NetworkPolicyStatus(config.network); !usable.ok()) return usable;
     PolicyFunction policy;
     if constexpr (!N::kDeniesAll) policy = EraseNetworkPolicy(config.network);
-    auto state = core::CreateSandboxState(config, std::move(policy), kPolicySeesAddresses<N>);
+    std::string python = "python3";
+    std::optional<SandboxConfig> with_python;
+    const SandboxConfig* whole = &config;
+    if (config.python.has_value()) {
+      absl::StatusOr<PythonInterpreter> found = FindPython(*config.python);
+      if (!found.ok()) return found.status();
+      whole = &with_python.emplace(WithPython(config, *found));
+      python = found->path;
+    }
+    auto state = core::CreateSandboxState(*whole, std::move(policy), kPolicySeesAddresses<N>);
     if (!state.ok()) return state.status();
-    return Sandbox(*std::move(state), config.network);
+    return Sandbox(*std::move(state), config.network, std::move(python));
   }
 
   Sandbox(Sandbox&&) noexcept = default;
@@ -68,12 +82,33 @@ class Sandbox {
       Close().IgnoreError();
       state_ = std::move(other.state_);
       network_ = std::move(other.network_);
+      python_ = std::move(other.python_);
     }
     return *this;
   }
   ~Sandbox() { Close().IgnoreError(); }
 
   leash::Command Command(std::string program) const { return leash::Command(state_, std::move(program)); }
+
+  // The interpreter of SandboxConfig::python as a command, without arguments; without that, python3 as the sandbox's
+  // PATH finds it.
+  leash::Command Python() const { return Command(python_); }
+  // Runs `code` as `python -c` does, to its end, and collects its output. `args` become sys.argv[1:].
+  // Errors: those of Command::Output(), and kInvalidArgument for code with a NUL byte or of 128 KiB and more, which
+  // Linux takes for no argument (execve(2)): RunPythonFile() has no such limit.
+  absl::StatusOr<leash::Output> RunPython(std::string_view code, const std::vector<std::string>& args = {}) const {
+    if (absl::Status usable = core::PythonCodeStatus(code); !usable.ok()) return usable;
+    return Python().Arg("-c").Arg(code).Args(args).Output();
+  }
+  // Runs a script. `path` is relative to the directory of the calling process, as the paths of grants are, and must be
+  // readable inside: what may be read was settled when the sandbox was made.
+  // Errors: those of Command::Output(), kPathNotFound, and kInvalidArgument where no grant or tier opens it.
+  absl::StatusOr<leash::Output> RunPythonFile(const std::string& path,
+                                              const std::vector<std::string>& args = {}) const {
+    absl::StatusOr<std::string> script = core::ReadableFileIn(*state_, path);
+    if (!script.ok()) return script.status();
+    return Python().Arg(*script).Args(args).Output();
+  }
 
   // Absolute and canonical. The directory that commands may write.
   const std::string& WorkingDir() const { return core::WorkingDirOf(*state_); }
@@ -103,11 +138,12 @@ class Sandbox {
   absl::Status Close() { return state_ ? core::CloseSandboxState(*state_) : absl::OkStatus(); }
 
  private:
-  Sandbox(std::shared_ptr<core::SandboxState> state, N network)
-      : state_(std::move(state)), network_(std::move(network)) {}
+  Sandbox(std::shared_ptr<core::SandboxState> state, N network, std::string python)
+      : state_(std::move(state)), network_(std::move(network)), python_(std::move(python)) {}
 
   std::shared_ptr<core::SandboxState> state_;
   N network_;
+  std::string python_;
 };
 
 // The sandbox type that follows from a configuration: `auto sandbox = CreateSandbox(config);`

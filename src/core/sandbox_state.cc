@@ -7,8 +7,10 @@
 #include "base/file_system.h"
 #include "base/path.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "core/hint.h"
 #include "core/planner.h"
+#include "fmt/format.h"
 #include "leash/sandbox.h"
 
 namespace leash::core {
@@ -163,5 +165,30 @@ IsolationState IsolationOf(const SandboxState& state) { return state.Isolation()
 ViolationReport ViolationsOf(SandboxState& state) { return state.Violations(); }
 void ListenToViolationsOf(SandboxState& state, ViolationCallback callback) { state.Listen(std::move(callback)); }
 void KeepScratchOf(SandboxState& state) { state.KeepScratch(); }
+
+absl::Status PythonCodeStatus(std::string_view code) {
+  // MAX_ARG_STRLEN, with its NUL.
+  constexpr std::size_t kLongestArgument = std::size_t{128} << 10;
+  if (code.find('\0') != std::string_view::npos) {
+    return base::Error(ErrorCode::kInvalidArgument, "the Python code has a NUL byte in it");
+  }
+  if (code.size() < kLongestArgument) return absl::OkStatus();
+  return base::Error(ErrorCode::kInvalidArgument,
+                     fmt::format("the Python code has {} bytes, of which Linux hands on less than {}; put it into a "
+                                 "file",
+                                 code.size(), kLongestArgument));
+}
+
+absl::StatusOr<std::string> ReadableFileIn(const SandboxState& state, const std::string& path) {
+  const HostFacts host = HostFactsOfProcess(HostBackend().Profile());
+  const std::string absolute = path.starts_with('/') ? path : base::JoinPath(host.current_dir, path);
+  std::optional<std::string> canonical = host.files->Canonical(absolute);
+  if (path.empty() || !canonical.has_value()) {
+    return base::Error(ErrorCode::kPathNotFound, fmt::format("script {} does not exist", base::Printable(absolute)));
+  }
+  if (Includes(Decide(state.plan(), *canonical), Access::kRead)) return *std::move(canonical);
+  return base::Error(ErrorCode::kInvalidArgument,
+                     fmt::format("the sandbox may not read {}; grant it", base::Printable(*canonical)));
+}
 
 }  // namespace leash::core

@@ -1,0 +1,114 @@
+#include "python/interpreter_search.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "base/file_system.h"
+#include "base/path.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "core/backend.h"
+#include "core/planner.h"
+#include "fmt/format.h"
+#include "python/files.h"
+#include "python/pyenv.h"
+
+namespace leash::python {
+namespace {
+
+// Paths of PATH that are programs of this name, in order.
+std::vector<std::string> InPath(std::string_view name, const Surroundings& around) {
+  std::vector<std::string> found;
+  const std::string path = around.environment.Get("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
+  for (std::string_view rest = path; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(':'), rest.size());
+    const std::string_view directory = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (!directory.starts_with('/')) continue;
+    std::string program = base::JoinPath(directory, name);
+    if (IsProgram(program)) found.push_back(std::move(program));
+  }
+  return found;
+}
+
+// "#!": it starts some interpreter, and only running it would tell which.
+bool IsScript(const std::string& program) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(program.c_str(), "re"), &std::fclose);
+  std::array<char, 2> begin = {};
+  return file != nullptr && std::fread(begin.data(), 1, begin.size(), file.get()) == begin.size() && begin[0] == '#' &&
+         begin[1] == '!';
+}
+
+absl::Status CannotTell(const std::string& script) {
+  return base::Error(ErrorCode::kProgramNotFound,
+                     fmt::format("{} is a script that starts an interpreter, and cannot tell which without running; "
+                                 "name the interpreter by its own path",
+                                 base::Printable(script)));
+}
+
+absl::StatusOr<std::string> LocateInPath(const std::string& name, const Surroundings& around) {
+  for (const std::string& program : InPath(name, around)) {
+    if (const std::optional<std::string> root = PyenvRootOf(program)) {
+      if (auto real = PyenvProgram(*root, name, around.environment, around.current_dir)) return *std::move(real);
+      continue;
+    }
+    if (IsScript(program)) return CannotTell(program);
+    return program;
+  }
+  return base::Error(ErrorCode::kProgramNotFound,
+                     fmt::format("there is no Python interpreter '{}' in PATH", base::Printable(name)));
+}
+
+}  // namespace
+
+Surroundings Surroundings::OfProcess() {
+  core::HostFacts host = core::HostFactsOfProcess(core::HostBackend().Profile());
+  return {std::move(host.environment), std::move(host.current_dir), std::move(host.home)};
+}
+
+absl::StatusOr<std::string> LocateInterpreter(const std::string& name, const Surroundings& around) {
+  if (name.empty() || name.find('\0') != std::string::npos) {
+    return base::Error(ErrorCode::kInvalidArgument, "the name of the interpreter is empty or has a NUL byte in it");
+  }
+  if (name.find('/') == std::string::npos) return LocateInPath(name, around);
+  if (name.front() != '/' && around.current_dir.empty()) {
+    return base::Error(ErrorCode::kIo, "the interpreter's path is relative, and the current directory cannot be told");
+  }
+  // Not resolved as text: ".." behind a symbolic link leads elsewhere.
+  std::string path = name.front() == '/' ? name : base::JoinPath(around.current_dir, name);
+  if (!base::HostFileSystem().Canonical(path).has_value()) {
+    return base::Error(ErrorCode::kProgramNotFound,
+                       fmt::format("interpreter {} does not exist", base::Printable(path)));
+  }
+  if (!IsProgram(path)) {
+    return base::Error(ErrorCode::kProgramNotExecutable,
+                       fmt::format("interpreter {} is no file that may be executed", base::Printable(path)));
+  }
+  if (const std::optional<std::string> root = PyenvRootOf(path)) {
+    const std::string file = path.substr(path.rfind('/') + 1);
+    if (auto real = PyenvProgram(*root, file, around.environment, around.current_dir)) return *std::move(real);
+    return CannotTell(path);
+  }
+  if (IsScript(path)) return CannotTell(path);
+  return path;
+}
+
+absl::StatusOr<std::string> LocateAnyInterpreter(const Surroundings& around) {
+  absl::StatusOr<std::string> found = LocateInPath("python3", around);
+  if (found.ok()) return found;
+  absl::StatusOr<std::string> other = LocateInPath("python", around);
+  return other.ok() ? other : found;
+}
+
+std::optional<std::string> LocateProgram(std::string_view name, const Surroundings& around) {
+  const std::vector<std::string> found = InPath(name, around);
+  return found.empty() ? std::nullopt : std::optional(found.front());
+}
+
+}  // namespace leash::python
