@@ -1,0 +1,158 @@
+#include "python/requirement.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <span>
+
+#include "base/file_system.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "fmt/format.h"
+
+namespace leash::python {
+namespace {
+
+bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t'; }
+
+bool IsNameCharacter(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+}
+
+std::string_view Trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
+}
+
+// A comment begins the line or follows a blank.
+std::string_view WithoutComment(std::string_view line) {
+  for (std::size_t at = line.find('#'); at != std::string_view::npos; at = line.find('#', at + 1)) {
+    if (at == 0 || line[at - 1] == ' ' || line[at - 1] == '\t') return line.substr(0, at);
+  }
+  return line;
+}
+
+bool IsOneOf(std::string_view line, std::span<const std::string_view> options) {
+  const std::string_view name = line.substr(0, line.find_first_of(" \t="));
+  return std::find(options.begin(), options.end(), name) != options.end();
+}
+
+absl::Status CheckOption(std::string_view line, bool elsewhere) {
+  static constexpr std::array<std::string_view, 4> kHarmless = {"--hash", "--require-hashes", "--pre",
+                                                                "--prefer-binary"};
+  static constexpr std::array<std::string_view, 4> kBuilds = {"-e", "--editable", "--no-binary", "--only-binary"};
+  if (IsOneOf(line, kHarmless)) return absl::OkStatus();
+  const std::string name = base::Printable(line.substr(0, line.find_first_of(" \t=")));
+  if (!IsOneOf(line, kBuilds)) {
+    return base::Error(ErrorCode::kInvalidArgument,
+                       fmt::format("{} is not taken from a file: other files and indexes are named to leash", name));
+  }
+  if (elsewhere) return absl::OkStatus();
+  return base::Error(ErrorCode::kInvalidArgument, fmt::format("{} builds packages, which was not allowed", name));
+}
+
+}  // namespace
+
+std::string NormalizedName(std::string_view name) {
+  std::string normal;
+  for (const char c : name) {
+    const bool separator = c == '-' || c == '_' || c == '.';
+    if (separator && normal.ends_with('-')) continue;
+    normal += separator ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return normal;
+}
+
+absl::Status CheckRequirement(std::string_view text, bool elsewhere) {
+  const auto refuse = [&](std::string_view why) {
+    return base::Error(ErrorCode::kInvalidArgument, fmt::format("package '{}' {}", base::Printable(text), why));
+  };
+  if (Trimmed(text).empty()) return refuse("has no name");
+  if (std::any_of(text.begin(), text.end(), IsControl)) return refuse("has a line end or a control character in it");
+  if (Trimmed(text).starts_with('-')) return refuse("looks like an option");
+  if (elsewhere) return absl::OkStatus();
+  if (!std::isalnum(static_cast<unsigned char>(Trimmed(text).front()))) return refuse("is no name of a package");
+  if (text.find_first_of("/@") == std::string_view::npos) return absl::OkStatus();
+  return refuse("comes from elsewhere than an index, and may have to be built, which was not allowed");
+}
+
+absl::StatusOr<std::vector<std::string>> RequirementsIn(std::string_view text, std::string_view path, bool elsewhere) {
+  std::vector<std::string> found;
+  std::string line;
+  for (int number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    line += WithoutComment(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    while (line.ends_with('\r')) line.pop_back();
+    if (line.ends_with('\\') && !text.empty()) {
+      line.pop_back();
+      continue;
+    }
+    const std::string whole(Trimmed(line));
+    line.clear();
+    if (whole.empty()) continue;
+    const bool option = whole.starts_with('-');
+    // Options may follow a requirement: hashes, and settings for a build.
+    const std::size_t follows = std::min(whole.find(" --"), whole.size());
+    absl::Status status =
+        option ? CheckOption(whole, elsewhere) : CheckRequirement(whole.substr(0, follows), elsewhere);
+    for (std::size_t at = follows; status.ok() && !option && at < whole.size(); at = whole.find(" --", at + 1)) {
+      status = CheckOption(std::string_view(whole).substr(at + 1), elsewhere);
+    }
+    if (!status.ok()) {
+      return base::Error(GetErrorCode(status),
+                         fmt::format("{}:{}: {}", base::Printable(path), number,
+                                     std::string_view(status.message().data(), status.message().size())));
+    }
+    found.push_back(whole);
+  }
+  return found;
+}
+
+bool IsInstalled(std::string_view text, const std::string& site_packages) {
+  text = Trimmed(text);
+  const auto name_end = std::find_if_not(text.begin(), text.end(), IsNameCharacter);
+  const std::string name = NormalizedName(text.substr(0, static_cast<std::size_t>(name_end - text.begin())));
+  std::string_view version = Trimmed(text.substr(static_cast<std::size_t>(name_end - text.begin())));
+  if (name.empty()) return false;
+  if (!version.empty()) {
+    if (!version.starts_with("==")) return false;
+    version = Trimmed(version.substr(2));
+    if (version.empty() || !std::all_of(version.begin(), version.end(), IsNameCharacter)) return false;
+  }
+  const auto entries = base::HostFileSystem().List(site_packages);
+  if (!entries.ok()) return false;
+  constexpr std::string_view kSuffix = ".dist-info";
+  return std::any_of(entries->begin(), entries->end(), [&](const base::DirectoryEntry& entry) {
+    std::string_view what = entry.name;
+    if (!what.ends_with(kSuffix)) return false;
+    what.remove_suffix(kSuffix.size());
+    const std::size_t dash = what.find('-');
+    if (dash == std::string_view::npos || NormalizedName(what.substr(0, dash)) != name) return false;
+    return version.empty() || what.substr(dash + 1) == version;
+  });
+}
+
+absl::StatusOr<std::string> HostOfIndex(std::string_view url) {
+  const auto refuse = [&] {
+    // Without what may be a password.
+    const std::string_view shown = url.find('@') == std::string_view::npos ? url : url.substr(url.rfind('@') + 1);
+    return base::Error(ErrorCode::kInvalidArgument,
+                       fmt::format("package index '{}' is no http or https URL", base::Printable(shown)));
+  };
+  const bool secure = url.starts_with("https://");
+  if (!secure && !url.starts_with("http://")) return refuse();
+  if (std::any_of(url.begin(), url.end(), [](char c) { return IsControl(c) || c == ' ' || c == '\t'; }))
+    return refuse();
+  std::string_view authority = url.substr(secure ? 8 : 7);
+  authority = authority.substr(0, authority.find_first_of("/?#"));
+  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
+  const std::size_t bracket = authority.rfind(']');
+  const std::size_t colon = authority.rfind(':');
+  const bool has_port = colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
+  if (authority.empty() || (has_port && (colon == 0 || colon + 1 == authority.size()))) return refuse();
+  return has_port ? std::string(authority) : fmt::format("{}:{}", authority, secure ? 443 : 80);
+}
+
+}  // namespace leash::python
