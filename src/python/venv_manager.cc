@@ -174,11 +174,9 @@ void AddIndexArguments(const VenvConfig& config, bool uv, std::vector<std::strin
   for (const std::string& url : config.index_urls) {
     words.insert(words.end(), {option, url});
     option = "--extra-index-url";
-    // pip passes an http index over without a word of ours.
+    // Without it, pip passes an http index over. uv does not.
     const absl::StatusOr<std::string> host = HostOfIndex(url);
-    if (host.ok() && url.starts_with("http://")) {
-      words.insert(words.end(), {uv ? "--allow-insecure-host" : "--trusted-host", *host});
-    }
+    if (!uv && host.ok() && url.starts_with("http://")) words.insert(words.end(), {"--trusted-host", *host});
   }
   for (const std::string& directory : config.find_links) words.insert(words.end(), {"--find-links", directory});
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "python_arguments.h"
 
 namespace leash::cli {
 namespace {
@@ -102,6 +103,40 @@ TEST(CommandLine, UnknownOptionsAreNamedWithTheNearest) {
 TEST(CommandLine, AbbreviationsAreNotAccepted) {
   for (const char* word : {"--max-mem", "--read", "--net", "--no", "--isol"}) {
     EXPECT_EQ(ErrorOf({"run", word, "x"}).rfind("run: unknown option", 0), 0U) << word;
+  }
+}
+
+TEST(CommandLine, OptionsOfPythonEndAtWhatIsPythons) {
+  EXPECT_EQ(WordsOf({"python", "-c", "code", "-v", "--strict"}), (Strings{"-c", "code", "-v", "--strict"}));
+  EXPECT_EQ(OptionsOf({"python", "-c", "code", "-v", "--strict"}), Strings());
+  EXPECT_EQ(WordsOf({"python", "--strict", "-vp", "six", "-pattrs", "-ccode", "-p"}), (Strings{"-ccode", "-p"}));
+  EXPECT_EQ(OptionsOf({"python", "--strict", "-vp", "six", "-pattrs", "-ccode"}),
+            (Strings{"strict=true", "verbose=true", "package=six", "package=attrs"}));
+  EXPECT_EQ(WordsOf({"python", "--env", "-c", "-m", "pip", "--help"}), (Strings{"-m", "pip", "--help"}));
+  EXPECT_EQ(WordsOf({"python", "--use-uv=false", "x.py", "--", "-v"}), (Strings{"x.py", "--", "-v"}));
+  EXPECT_EQ(WordsOf({"python", "--", "-v", "x.py"}), (Strings{"-v", "x.py"}));
+  EXPECT_EQ(WordsOf({"python", "-", "-v"}), (Strings{"-", "-v"}));
+  EXPECT_EQ(ErrorOf({"python", "--strct", "x.py"}).rfind("python: unknown option '--strct'; did you mean", 0), 0U);
+  EXPECT_EQ(ErrorOf({"python", "-p"}), "option '--package' needs a value (SPEC)");
+  EXPECT_EQ(OptionsOf({"run", "-c", "f", "x"}), Strings{"config=f"});
+  EXPECT_EQ(OptionsOf({"python", "--config", "f", "x"}), Strings{"config=f"});
+}
+
+TEST(PythonArguments, TheScriptIsFoundAmongThem) {
+  EXPECT_EQ(ScriptAmong({"x.py", "y.py"}), 0U);
+  EXPECT_EQ(ScriptAmong({"-u", "-X", "dev", "-Wd", "-OO", "x.py"}), 5U);
+  EXPECT_EQ(ScriptAmong({"-uX", "dev", "--check-hash-based-pycs", "always", "--", "-x.py"}), 5U);
+  for (const Strings& words : {Strings{},
+                               {"-"},
+                               {"-", "x.py"},
+                               {"-c", "x.py"},
+                               {"-uc", "x.py"},
+                               {"-m", "x"},
+                               {"-mx", "y"},
+                               {"-V"},
+                               {"--"},
+                               {"-X"}}) {
+    EXPECT_EQ(ScriptAmong(words), std::nullopt);
   }
 }
 

@@ -201,5 +201,38 @@ TEST(ConfigFile, DomainsNeedTheAllowList) {
             "leash.toml:1: resolve-locally needs network = \"allow\" or \"allow-list\"");
 }
 
+TEST(ConfigFile, ReadsWhatPythonIsToBe) {
+  const auto file = Parse(R"([python]
+venv = ".venv"
+interpreter = "bin/python"
+packages = ["six"]
+requirements = ["~/r.txt"]
+system-site-packages = true
+use-uv = false
+allow-pip-install = false
+allow-sdist = true
+index-urls = ["https://index.test/simple"]
+package-hosts = ["files.test"]
+find-links = ["$DATA/wheels"]
+no-index = true
+)");
+  ASSERT_TRUE(file.ok()) << file.status();
+  const PythonLayer& python = file->layer.python;
+  EXPECT_EQ(python.venv, "/project/.venv");
+  EXPECT_EQ(python.interpreter, "/project/bin/python");
+  EXPECT_EQ(python.packages, std::vector<std::string>{"six"});
+  EXPECT_EQ(python.requirements, std::vector<std::string>{"/home/ann/r.txt"});
+  EXPECT_EQ(python.system_site_packages, true);
+  EXPECT_EQ(python.use_uv, false);
+  EXPECT_EQ(python.allow_pip_install, false);
+  EXPECT_EQ(python.allow_sdist, true);
+  EXPECT_EQ(python.index_urls, std::vector<std::string>{"https://index.test/simple"});
+  EXPECT_EQ(python.package_hosts, std::vector<std::string>{"files.test"});
+  EXPECT_EQ(python.find_links, std::vector<std::string>{"/srv/wheels"});
+  EXPECT_EQ(python.no_index, true);
+  EXPECT_EQ(Parse("[python]\ninterpreter = 'python3.12'\n")->layer.python.interpreter, "python3.12");
+  EXPECT_NE(ErrorOf("[python]\nvenvs = 'x'\n").find("did you mean 'python.venv'?"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace leash::cli

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "leash/leash.h"
 #include "python/build_sandbox.h"
+#include "python/interpreter_search.h"
 
 namespace leash::python {
 namespace {
@@ -111,6 +112,47 @@ TEST_F(VenvTest, ThatIsThereIsUsedAndWhatIsMissingInstalled) {
   config.find_links = {"/nowhere"};
   EXPECT_TRUE(VenvManager::Create(config).ok());
   EXPECT_TRUE(VenvManager::Open(disk_.Path("env")).ok());
+}
+
+// Where there is no uv, a stand-in that takes its command line shows that it is found, granted and run inside.
+TEST_F(VenvTest, UvIsUsedWhereItIsThere) {
+  disk_.MakeFile("bin/uv", R"(#!/bin/sh
+case "$1 $2 $3" in
+  "venv --offline --python") exec "$4" -m venv "$5" ;;
+  "pip install --python")
+    python=$4
+    shift 4
+    touch "$(dirname "$python")/../by-uv"
+    exec "$python" -m pip install "$@" ;;
+esac
+exit 3
+)",
+                 0755);
+  const std::string path = std::getenv("PATH");
+  ASSERT_EQ(::setenv("PATH", (disk_.Path("bin") + ":" + path).c_str(), 1), 0);
+  VenvConfig config = Config("env");
+  config.backend = VenvBackend::kUv;
+  config.packages = {"leash-tiny"};
+  const auto venv = VenvManager::Create(config);
+  ::setenv("PATH", "/nowhere", 1);
+  const auto without = VenvManager::Create({.path = disk_.Path("other"), .backend = VenvBackend::kUv});
+  ::setenv("PATH", path.c_str(), 1);
+  ASSERT_TRUE(venv.ok()) << venv.status();
+  EXPECT_TRUE(testing::Exists(disk_.Path("env/by-uv")));
+  EXPECT_EQ(Printed(*venv, "import leash_tiny; print(leash_tiny.WORD)"), "tiny\n");
+  EXPECT_EQ(GetErrorCode(without.status()), ErrorCode::kProgramNotFound);
+  EXPECT_FALSE(testing::Exists(disk_.Path("other")));
+}
+
+TEST_F(VenvTest, IsMadeWithARealUv) {
+  const auto uv = LocateProgram("uv", Surroundings::OfProcess());
+  if (!uv.has_value()) GTEST_SKIP() << "no uv in PATH";
+  VenvConfig config = Config("env");
+  config.backend = VenvBackend::kUv;
+  config.packages = {"leash-tiny"};
+  const auto venv = VenvManager::Create(config);
+  ASSERT_TRUE(venv.ok()) << venv.status();
+  EXPECT_EQ(Printed(*venv, "import leash_tiny; print(leash_tiny.WORD)"), "tiny\n");
 }
 
 TEST_F(VenvTest, ThatCannotBeMadeLeavesNothing) {

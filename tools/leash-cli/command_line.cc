@@ -150,6 +150,37 @@ class Parser {
   std::map<const CLI::Option*, const Option*> known_;
 };
 
+const Option* FindOption(unsigned where, std::string_view name, char letter) {
+  for (const Option& option : Options()) {
+    if ((option.where & where) == 0) continue;
+    const bool named = !name.empty() && (name == option.name || name == option.alias);
+    if (named || (letter != 0 && letter == option.letter)) return &option;
+  }
+  return nullptr;
+}
+
+// How many of `python`'s arguments are leash's: up to the first word that is no option, "--", or a one-letter option
+// that leash does not have. What follows -c CODE and -m MODULE must not be looked at.
+std::size_t OwnArguments(unsigned where, std::span<const char* const> arguments) {
+  const auto takes_value = [](const Option* option) { return option != nullptr && option->takes == Takes::kValue; };
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view word = arguments[i];
+    if (word == "--" || word == "-" || !word.starts_with('-')) return i;
+    if (word.starts_with("--")) {
+      if (word.find('=') == std::string_view::npos && takes_value(FindOption(where, BareName(word), 0))) ++i;
+      continue;
+    }
+    for (std::size_t letter = 1; letter < word.size(); ++letter) {
+      const Option* option = FindOption(where, "", word[letter]);
+      if (option == nullptr) return i;
+      if (!takes_value(option)) continue;
+      if (letter + 1 == word.size()) ++i;
+      break;
+    }
+  }
+  return arguments.size();
+}
+
 absl::Status UnknownCommand(std::string_view word) {
   std::vector<std::string_view> names;
   for (const CommandInfo& command : Commands()) names.push_back(command.name);
@@ -179,6 +210,15 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> argume
   line.command = FindCommand(*first_word);
   if (line.command == nullptr) return UnknownCommand(*first_word);
   const CommandInfo& command = *line.command;
+  if (command.id == CommandId::kPython) {
+    std::span<const char* const> rest = arguments.subspan(before + 1);
+    const std::size_t own = OwnArguments(kOnPython, rest);
+    LEASH_ASSIGN_OR_RETURN(line.words, Parser(kOnPython, command.name, true, rest.first(own)).Parse(line));
+    rest = rest.subspan(own);
+    if (!rest.empty() && std::string_view(rest.front()) == "--") rest = rest.subspan(1);
+    line.words.insert(line.words.end(), rest.begin(), rest.end());
+    return line;
+  }
   Parser parser(WhereOf(command.id), command.name, EndsAtWord(command.id), arguments.subspan(before + 1));
   LEASH_ASSIGN_OR_RETURN(line.words, parser.Parse(line));
   return line;

@@ -26,8 +26,9 @@ struct CommandLine {
 };
 
 // `arguments` without the program's own name. In `run` and `shell`, options end at the first word that is none; "--"
-// ends them everywhere. Names are never completed from abbreviations. Errors: unknown command or option (naming the
-// nearest known one), a missing value, a value for a flag.
+// ends them everywhere. In `python` they end at a one-letter option that is not leash's, too: it is Python's. Names are
+// never completed from abbreviations. Errors: unknown command or option (naming the nearest known one), a missing
+// value, a value for a flag.
 absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> arguments);
 
 }  // namespace leash::cli

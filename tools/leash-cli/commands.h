@@ -7,6 +7,7 @@ namespace leash::cli {
 
 int Run(const CommandLine& line);
 int Shell(const CommandLine& line);
+int Python(const CommandLine& line);
 int Explain(const CommandLine& line);
 int Doctor(const CommandLine& line);
 int Selftest(const CommandLine& line);

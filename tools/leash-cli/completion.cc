@@ -13,7 +13,8 @@ namespace leash::cli {
 namespace {
 
 constexpr std::string_view kShells = "bash zsh fish";
-constexpr unsigned kEverywhere = kOnTop | kOnRun | kOnShell | kOnExplain | kOnSelftest;  // with values in the next word
+constexpr unsigned kEverywhere =
+    kOnTop | kOnRun | kOnShell | kOnPython | kOnExplain | kOnSelftest;  // with values in the next word
 
 // Every spelling that is advertised: "--env" and "-e".
 std::vector<std::string> SpellingsOf(const Option& option) {
@@ -101,7 +102,7 @@ _leash() {{
         elif [[ $command == run || $command == selftest ]]; then
           declare -F _command_offset >/dev/null && _command_offset "$i"
           return
-        elif [[ $command == shell ]]; then
+        elif [[ $command == shell || $command == python ]]; then
           COMPREPLY=($(compgen -f -- "$cur"))
           return
         fi ;;
@@ -123,7 +124,7 @@ _leash() {{
     '') COMPREPLY=($(compgen -W '{commands}' -- "$cur")) ;;
     run | selftest) COMPREPLY=($(compgen -c -- "$cur")) ;;
     shell) COMPREPLY=($(compgen -W '--' -- "$cur")) ;;
-    explain) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    explain | python) COMPREPLY=($(compgen -f -- "$cur")) ;;
     completion) COMPREPLY=($(compgen -W '{shells}' -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W '{commands}' -- "$cur")) ;;
   esac
@@ -198,6 +199,8 @@ std::string ZshWords(CommandId command) {
       return "'(-):launcher: _command_names -e' '*::argument: _normal'";
     case CommandId::kShell:
       return "'*:argument:_files'";
+    case CommandId::kPython:
+      return "'(-):script:_files' '*::argument:_files'";
     case CommandId::kExplain:
       return "':path:_files'";
     case CommandId::kDoctor:
@@ -302,7 +305,7 @@ function __leash_state
                 else if test $command = run -o $command = selftest
                     echo program
                     return
-                else if test $command = shell
+                else if test $command = shell -o $command = python
                     echo argument
                     return
                 end
@@ -327,6 +330,7 @@ complete -c leash -f
   text += "complete -c leash -n '__leash_is program' -F\n";
   text += "complete -c leash -n '__leash_is argument' -F\n";
   text += "complete -c leash -n '__leash_is explain' -F\n";
+  text += "complete -c leash -n '__leash_is python' -F\n";
   text += fmt::format("complete -c leash -n '__leash_is completion' -x -a '{}'\n", kShells);
   text += fmt::format("complete -c leash -n '__leash_is help' -x -a '{}'\n", CommandNames());
   return text;

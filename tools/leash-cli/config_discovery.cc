@@ -84,6 +84,7 @@ class Judge {
   absl::Status Run() const {
     LEASH_RETURN_IF_ERROR(CheckTier());
     LEASH_RETURN_IF_ERROR(CheckSecurity());
+    LEASH_RETURN_IF_ERROR(CheckPython());
     LEASH_RETURN_IF_ERROR(CheckOutsideWriting());
     LEASH_RETURN_IF_ERROR(CheckProtections());
     return CheckNotWritable();
@@ -127,6 +128,33 @@ class Judge {
       if (on == toggle->protects) continue;
       return RefuseKey(fmt::format("security.{}", toggle->name),
                        fmt::format("= {} is only taken from a file that was named", on));
+    }
+    return absl::OkStatus();
+  }
+
+  // Packages may be asked for: wheels, from the index that is everybody's.
+  absl::Status CheckPython() const {
+    const PythonLayer& python = file_.layer.python;
+    constexpr std::string_view kNamedOnly = "is only taken from a file that was named";
+    if (python.allow_sdist.value_or(false)) {
+      return RefuseKey("python.allow-sdist", fmt::format("= true {}", kNamedOnly));
+    }
+    if (python.allow_pip_install.value_or(false)) {
+      return RefuseKey("python.allow-pip-install", fmt::format("= true {}", kNamedOnly));
+    }
+    if (!python.index_urls.empty()) return RefuseKey("python.index-urls", kNamedOnly);
+    if (!python.package_hosts.empty()) return RefuseKey("python.package-hosts", kNamedOnly);
+    constexpr std::string_view kElsewhere = "is outside the file's own directory";
+    const auto outside = [&](const std::string& path) { return path.starts_with('/') && IsOutside(path); };
+    if (python.venv.has_value() && outside(*python.venv)) return RefuseKey("python.venv", kElsewhere);
+    if (python.interpreter.has_value() && outside(*python.interpreter)) {
+      return RefuseKey("python.interpreter", kElsewhere);
+    }
+    if (std::any_of(python.requirements.begin(), python.requirements.end(), outside)) {
+      return RefuseKey("python.requirements", kElsewhere);
+    }
+    if (std::any_of(python.find_links.begin(), python.find_links.end(), outside)) {
+      return RefuseKey("python.find-links", kElsewhere);
     }
     return absl::OkStatus();
   }

@@ -64,13 +64,15 @@ class Reader {
         Row{"workdir", &Reader::ReadWorkdir},
         Row{"env", &Reader::ReadEnv},
         Row{"report", &Reader::ReadReport},
+        Row{"python", &Reader::ReadPython},
     };
     LEASH_RETURN_IF_ERROR(ReadRows(root, "", kRows));
     const Layer& layer = file_.layer;
     if (!layer.allow_domains.empty() && layer.network != NetworkMode::kAllowList) {
       return file_.ErrorAt(file_.lines["allow-domains"], "allow-domains needs network = \"allow-list\"");
     }
-    if (layer.network.value_or(NetworkMode::kDeny) != NetworkMode::kDeny) return absl::OkStatus();
+    const bool installs = !layer.python.packages.empty() || !layer.python.requirements.empty();
+    if (installs || layer.network.value_or(NetworkMode::kDeny) != NetworkMode::kDeny) return absl::OkStatus();
     for (const auto& [key, used] : {std::pair{"allow-addresses", !layer.allow_addresses.empty()},
                                     std::pair{"name-servers", !layer.name_servers.empty()},
                                     std::pair{"upstream-proxy", layer.upstream_proxy.has_value()},
@@ -408,6 +410,66 @@ class Reader {
       file_.layer.env.emplace_back(std::string(name.str()), std::move(text));
     }
     return absl::OkStatus();
+  }
+
+  absl::Status ReadPython(const toml::node& node, const std::string& key) {
+    static constexpr std::array kRows = {
+        Row{"venv", &Reader::ReadVenv},
+        Row{"interpreter", &Reader::ReadInterpreter},
+        Row{"packages", &Reader::ReadPackages},
+        Row{"requirements", &Reader::ReadRequirements},
+        Row{"system-site-packages", &Reader::ReadPythonSwitch<&PythonLayer::system_site_packages>},
+        Row{"use-uv", &Reader::ReadPythonSwitch<&PythonLayer::use_uv>},
+        Row{"allow-pip-install", &Reader::ReadPythonSwitch<&PythonLayer::allow_pip_install>},
+        Row{"allow-sdist", &Reader::ReadPythonSwitch<&PythonLayer::allow_sdist>},
+        Row{"index-urls", &Reader::ReadIndexUrls},
+        Row{"package-hosts", &Reader::ReadPackageHosts},
+        Row{"find-links", &Reader::ReadFindLinks},
+        Row{"no-index", &Reader::ReadPythonSwitch<&PythonLayer::no_index>},
+    };
+    LEASH_ASSIGN_OR_RETURN(const toml::table* table, Table(node, key));
+    return ReadRows(*table, "python.", kRows);
+  }
+  template <std::optional<bool> PythonLayer::*field>
+  absl::Status ReadPythonSwitch(const toml::node& node, const std::string& key) {
+    LEASH_ASSIGN_OR_RETURN(file_.layer.python.*field, Boolean(node, key));
+    return absl::OkStatus();
+  }
+  absl::Status ReadVenv(const toml::node& node, const std::string& key) {
+    LEASH_ASSIGN_OR_RETURN(const std::string text, String(node, key));
+    LEASH_ASSIGN_OR_RETURN(file_.layer.python.venv, Path(text, node, key));
+    return absl::OkStatus();
+  }
+  // A name is looked up in PATH; anything else is a path.
+  absl::Status ReadInterpreter(const toml::node& node, const std::string& key) {
+    LEASH_ASSIGN_OR_RETURN(std::string text, String(node, key));
+    if (text.find('/') != std::string::npos) {
+      LEASH_ASSIGN_OR_RETURN(text, Path(text, node, key));
+    }
+    file_.layer.python.interpreter = std::move(text);
+    return absl::OkStatus();
+  }
+  absl::Status ReadPackages(const toml::node& node, const std::string& key) {
+    return ReadList(node, key, file_.layer.python.packages);
+  }
+  absl::Status ReadIndexUrls(const toml::node& node, const std::string& key) {
+    return ReadList(node, key, file_.layer.python.index_urls);
+  }
+  absl::Status ReadPackageHosts(const toml::node& node, const std::string& key) {
+    return ReadList(node, key, file_.layer.python.package_hosts);
+  }
+  absl::Status ReadPathList(const toml::node& node, const std::string& key, std::vector<std::string>& list) {
+    return Strings(node, key, [&](const std::string& text, const toml::node& element) -> absl::Status {
+      LEASH_ASSIGN_OR_RETURN(std::string path, Path(text, element, key));
+      list.push_back(std::move(path));
+      return absl::OkStatus();
+    });
+  }
+  absl::Status ReadRequirements(const toml::node& node, const std::string& key) {
+    return ReadPathList(node, key, file_.layer.python.requirements);
+  }
+  absl::Status ReadFindLinks(const toml::node& node, const std::string& key) {
+    return ReadPathList(node, key, file_.layer.python.find_links);
   }
 
   ConfigFile& file_;

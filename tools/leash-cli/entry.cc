@@ -33,6 +33,8 @@ int Dispatch(const CommandLine& line) {
       return Run(line);
     case CommandId::kShell:
       return Shell(line);
+    case CommandId::kPython:
+      return Python(line);
     case CommandId::kExplain:
       return Explain(line);
     case CommandId::kDoctor:

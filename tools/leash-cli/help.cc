@@ -73,9 +73,9 @@ std::string HelpOf(const CommandInfo& command) {
       fmt::format("Usage: leash {} {}\n\nleash {}: {}\n", command.name, command.usage, command.name, command.summary);
   if (!command.notes.empty()) text += fmt::format("\n{}\n", command.notes);
   text += OptionLines(WhereOf(command.id));
-  if (command.id == CommandId::kRun || command.id == CommandId::kShell) {
+  if (command.id == CommandId::kRun || command.id == CommandId::kShell || command.id == CommandId::kPython) {
     text += "\nExit status: the ";
-    text += command.id == CommandId::kShell ? "shell" : "program";
+    text += command.id == CommandId::kShell ? "shell" : command.id == CommandId::kPython ? "interpreter" : "program";
     text +=
         "'s own; 128+N when signal N ended it; 124 timed out;\n"
         "125 leash failed; 126 the program cannot be executed; 127 it was not found.\n";

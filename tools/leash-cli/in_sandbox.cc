@@ -148,11 +148,14 @@ int With(const Settings& settings, N network, const Body& body) {
 }  // namespace
 
 int InSandbox(const CommandLine& line, const Body& body) {
-  AdoptOrphans();
   const absl::StatusOr<Loaded> loaded = LoadSettings(line);
   if (!loaded.ok()) return Fail(loaded.status());
-  const Settings& settings = loaded->settings;
   if (!loaded->config_path.empty()) base::Log(base::LogLevel::kInfo, "configuration: {}", loaded->config_path);
+  return InSandboxOf(loaded->settings, body);
+}
+
+int InSandboxOf(const Settings& settings, const Body& body) {
+  AdoptOrphans();
   switch (settings.network) {
     case NetworkMode::kDeny:
       return With(settings, DenyAll(), body);

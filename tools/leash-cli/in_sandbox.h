@@ -20,5 +20,7 @@ using Body = std::function<absl::StatusOr<Ended>(const Settings& settings, const
 // Calls `body` once, with the sandbox made. Afterwards the sandbox is closed before anything is reported, so that
 // nothing of it is left when leash has spoken its last. Gives leash's exit status. A SignalRelay must exist.
 int InSandbox(const CommandLine& line, const Body& body);
+// The same, for settings that were read already.
+int InSandboxOf(const Settings& settings, const Body& body);
 
 }  // namespace leash::cli

@@ -58,6 +58,22 @@ ResourceLimits JoinedLimits(const ResourceLimits& file, const ResourceLimits& li
           .processes = Later(file.processes, line.processes)};
 }
 
+PythonLayer JoinedPython(const PythonLayer& file, const PythonLayer& line) {
+  return {.venv = Later(file.venv, line.venv),
+          .interpreter = Later(file.interpreter, line.interpreter),
+          .packages = Joined(file.packages, line.packages),
+          .requirements = Joined(file.requirements, line.requirements),
+          .system_site_packages = Later(file.system_site_packages, line.system_site_packages),
+          .use_uv = Later(file.use_uv, line.use_uv),
+          .allow_pip_install = Later(file.allow_pip_install, line.allow_pip_install),
+          .allow_sdist = Later(file.allow_sdist, line.allow_sdist),
+          // The first takes the place of PyPI, so those of the line are not to come second.
+          .index_urls = line.index_urls.empty() ? file.index_urls : line.index_urls,
+          .package_hosts = Joined(file.package_hosts, line.package_hosts),
+          .find_links = Joined(file.find_links, line.find_links),
+          .no_index = Later(file.no_index, line.no_index)};
+}
+
 // A flag that means nothing without a network; empty: none.
 std::string_view FirstOfNetwork(const Layer& line) {
   if (!line.allow_addresses.empty()) return "--allow-address";
@@ -70,7 +86,10 @@ std::string_view FirstOfNetwork(const Layer& line) {
 // are dropped without a word when the line overrides the file's network: that is what overriding means.
 absl::Status SetNetwork(const Layer& file, const Layer& line, Settings& settings) {
   settings.network = Later(file.network, line.network).value_or(NetworkMode::kDeny);
-  if (settings.network != NetworkMode::kDeny) {
+  // Packages have a network of their own to come by.
+  const PythonLayer python = JoinedPython(file.python, line.python);
+  const bool installs = !python.packages.empty() || !python.requirements.empty();
+  if (settings.network != NetworkMode::kDeny || installs) {
     settings.config.allow_addresses = Joined(file.allow_addresses, line.allow_addresses);
     settings.config.name_servers = line.name_servers.empty() ? file.name_servers : line.name_servers;
     settings.config.upstream_proxy = Later(file.upstream_proxy, line.upstream_proxy).value_or("environment");
@@ -132,6 +151,7 @@ absl::StatusOr<Settings> Combine(const Layer& file, const Layer& line, const std
   settings.report = Later(file.report, line.report).value_or(false);
   settings.report_file = Later(file.report_file, line.report_file);
   settings.audit_log = Later(file.audit_log, line.audit_log);
+  settings.python = JoinedPython(file.python, line.python);
   config.report_violations = settings.report || settings.report_file.has_value();
   const bool stands_elsewhere = config.isolation == Isolation::kStrict || config.working_dir.has_value();
   if (!stands_elsewhere) config.start_dir = current_dir;

@@ -26,6 +26,22 @@ struct Toggle {
 };
 std::span<const Toggle> Toggles();
 
+// The section [python], and the options of `python`. Settings of VenvConfig, under the names of flags and files.
+struct PythonLayer {
+  std::optional<std::string> venv;
+  std::optional<std::string> interpreter;
+  std::vector<std::string> packages;
+  std::vector<std::string> requirements;
+  std::optional<bool> system_site_packages;
+  std::optional<bool> use_uv;
+  std::optional<bool> allow_pip_install;
+  std::optional<bool> allow_sdist;
+  std::vector<std::string> index_urls;
+  std::vector<std::string> package_hosts;
+  std::vector<std::string> find_links;
+  std::optional<bool> no_index;
+};
+
 // Unset and empty mean: not said here. Nothing has a default that could be taken for a choice.
 struct Layer {
   std::optional<Isolation> isolation;
@@ -50,6 +66,7 @@ struct Layer {
   std::optional<bool> report;
   std::optional<std::string> report_file;
   std::optional<std::string> audit_log;
+  PythonLayer python;
 };
 
 struct Settings {
@@ -59,6 +76,7 @@ struct Settings {
   bool report = false;  // on stderr
   std::optional<std::string> report_file;
   std::optional<std::string> audit_log;
+  PythonLayer python;  // of both layers
 };
 
 // Preset of the tier, then `file`, then `line`: single values of `line` win, lists are joined with the file's first.

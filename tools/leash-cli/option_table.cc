@@ -6,8 +6,9 @@
 namespace leash::cli {
 namespace {
 
-constexpr unsigned kSandbox = kOnRun | kOnShell | kOnExplain;
-constexpr unsigned kEverywhere = kOnTop | kOnRun | kOnShell | kOnExplain | kOnDoctor | kOnSelftest | kOnOthers;
+constexpr unsigned kSandbox = kOnRun | kOnShell | kOnPython | kOnExplain;
+constexpr unsigned kEverywhere =
+    kOnTop | kOnRun | kOnShell | kOnPython | kOnExplain | kOnDoctor | kOnSelftest | kOnOthers;
 
 constexpr std::array kCommands = {
     CommandInfo{CommandId::kRun, "run", "[OPTIONS] PROGRAM [ARGS...]", "run a program in a sandbox",
@@ -28,6 +29,18 @@ constexpr std::array kCommands = {
                 "  leash shell --workdir .                    # may write the current directory\n"
                 "  leash shell --strict -- -c 'ls -l /'\n"
                 "  printf 'make test\\n' | leash shell --workdir .\n"},
+    CommandInfo{CommandId::kPython, "python", "[OPTIONS] [-c CODE | -m MODULE | SCRIPT | -] [ARGS...]",
+                "run Python in a sandbox",
+                "The interpreter is that of --venv or --python, else the python3 of your PATH: the\n"
+                "system's, pyenv's, uv's or an active environment's. It may do what a program of\n"
+                "'leash run' may, and reads SCRIPT and, but in the strict tier, what is beside it.\n"
+                "Without arguments: interactive on a terminal, else a script on stdin. Options end\n"
+                "at the first word that is none, and at -c, -m and what else is Python's.\n"
+                "Packages are installed in a sandbox of their own, which reaches the index alone.",
+                "  leash python script.py --its-option\n"
+                "  leash python -c 'print(1)'\n"
+                "  leash python -p requests -p 'numpy>=2' -- -X dev script.py\n"
+                "  leash python --venv .venv -m pytest\n"},
     CommandInfo{CommandId::kExplain, "explain", "[OPTIONS] [PATH]", "show what a sandbox would allow, without running",
                 "With PATH: the access that a sandbox has to it, and the rule that decides.",
                 "  leash explain\n"
@@ -100,7 +113,40 @@ constexpr std::array kOptions = {
            "Working directory", "keep the private directory and print its path at the end", kSandbox},
 
     Option{OptionId::kTty, "tty", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Terminal",
-           "give the program a terminal of its own", kOnRun},
+           "give the program a terminal of its own", kOnRun | kOnPython},
+
+    Option{OptionId::kVenv, "venv", 0, "", Takes::kValue, "DIR", Offer::kDirectory, "", "Python",
+           "use the virtual environment DIR, and make it if it is not there", kOnPython},
+    Option{OptionId::kPython, "python", 0, "", Takes::kValue, "INTERPRETER", Offer::kFile, "", "Python",
+           "a name in PATH or a path; what a new environment is made with", kOnPython},
+    Option{OptionId::kPackage, "package", 'p', "", Takes::kValue, "SPEC", Offer::kNothing, "", "Python",
+           "install it if it is missing; without --venv into .leash-venv; repeatable", kOnPython},
+    Option{OptionId::kRequirements, "requirements", 'r', "", Takes::kValue, "FILE", Offer::kFile, "", "Python",
+           "install what is missing of a file of requirements; repeatable", kOnPython},
+    Option{OptionId::kSystemSitePackages, "system-site-packages", 0, "", Takes::kMaybeBool, "BOOL", Offer::kWords,
+           "true false", "Python", "a new environment sees the interpreter's own packages", kOnPython},
+    Option{OptionId::kNoSystemSitePackages, "no-system-site-packages", 0, "", Takes::kNothing, "", Offer::kNothing, "",
+           "", "it does not (the default)", kOnPython},
+    Option{OptionId::kUseUv, "use-uv", 0, "", Takes::kMaybeBool, "BOOL", Offer::kWords, "true false", "Python",
+           "insist on uv, or with =false on venv and pip (default: uv if it is in PATH)", kOnPython},
+    Option{OptionId::kNoUseUv, "no-use-uv", 0, "", Takes::kNothing, "", Offer::kNothing, "", "",
+           "use venv and pip even if uv is there", kOnPython},
+    Option{OptionId::kAllowPipInstall, "allow-pip-install", 0, "", Takes::kMaybeBool, "BOOL", Offer::kWords,
+           "true false", "Python", "programs may write the environment, so that pip works inside", kOnPython},
+    Option{OptionId::kNoAllowPipInstall, "no-allow-pip-install", 0, "", Takes::kNothing, "", Offer::kNothing, "", "",
+           "they may not (the default)", kOnPython},
+    Option{OptionId::kAllowSdist, "allow-sdist", 0, "", Takes::kMaybeBool, "BOOL", Offer::kWords, "true false",
+           "Python", "build packages that have no wheel: their code runs while installing", kOnPython},
+    Option{OptionId::kNoAllowSdist, "no-allow-sdist", 0, "", Takes::kNothing, "", Offer::kNothing, "", "",
+           "install wheels only (the default)", kOnPython},
+    Option{OptionId::kIndexUrl, "index-url", 0, "", Takes::kValue, "URL", Offer::kNothing, "", "Python",
+           "a package index; the first is in place of PyPI; repeatable", kOnPython},
+    Option{OptionId::kPackageHost, "package-host", 0, "", Takes::kValue, "DOMAIN", Offer::kNothing, "", "Python",
+           "a host that an index has its files on; repeatable", kOnPython},
+    Option{OptionId::kFindLinks, "find-links", 0, "", Takes::kValue, "DIR", Offer::kDirectory, "", "Python",
+           "a directory with files of packages; repeatable", kOnPython},
+    Option{OptionId::kNoIndex, "no-index", 0, "", Takes::kMaybeBool, "BOOL", Offer::kWords, "true false", "Python",
+           "ask no index, and have no network to install", kOnPython},
 
     Option{OptionId::kEnv, "env", 'e', "", Takes::kValue, "KEY=VALUE", Offer::kNothing, "", "Environment",
            "set a variable; repeatable", kSandbox},
@@ -123,7 +169,10 @@ constexpr std::array kOptions = {
            "leave out limits that this machine cannot hold, instead of not running", kSandbox},
 
     Option{OptionId::kConfig, "config", 'c', "", Takes::kValue, "FILE", Offer::kFile, "", "Configuration",
-           "read FILE instead of the nearest leash.toml", kSandbox},
+           "read FILE instead of the nearest leash.toml", kSandbox & ~kOnPython},
+    // There -c is Python's.
+    Option{OptionId::kConfig, "config", 0, "", Takes::kValue, "FILE", Offer::kFile, "", "Configuration",
+           "read FILE instead of the nearest leash.toml", kOnPython},
     Option{OptionId::kNoConfig, "no-config", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Configuration",
            "read no configuration file", kSandbox},
 
@@ -135,11 +184,11 @@ constexpr std::array kOptions = {
            "where the files to be protected are made (default: /var/tmp)", kOnSelftest},
 
     Option{OptionId::kReport, "report", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Output",
-           "say on stderr at the end what was refused, and what would allow it", kOnRun | kOnShell},
+           "say on stderr at the end what was refused, and what would allow it", kOnRun | kOnShell | kOnPython},
     Option{OptionId::kAuditLog, "audit-log", 0, "", Takes::kValue, "FILE", Offer::kFile, "", "Output",
            "append each decision about the network to FILE, as a line of JSON", kSandbox},
     Option{OptionId::kReportFile, "report-file", 0, "", Takes::kValue, "FILE", Offer::kFile, "", "Output",
-           "write that to FILE, as JSON", kOnRun | kOnShell},
+           "write that to FILE, as JSON", kOnRun | kOnShell | kOnPython},
     Option{OptionId::kJson, "json", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Output", "print JSON",
            kOnExplain | kOnDoctor | kOnSelftest},
     Option{OptionId::kVerbose, "verbose", 'v', "", Takes::kNothing, "", Offer::kNothing, "", "General",
@@ -185,6 +234,8 @@ unsigned WhereOf(CommandId command) {
       return kOnRun;
     case CommandId::kShell:
       return kOnShell;
+    case CommandId::kPython:
+      return kOnPython;
     case CommandId::kExplain:
       return kOnExplain;
     case CommandId::kDoctor:
@@ -199,7 +250,8 @@ unsigned WhereOf(CommandId command) {
 }
 
 bool EndsAtWord(CommandId command) {
-  return command == CommandId::kRun || command == CommandId::kShell || command == CommandId::kSelftest;
+  return command == CommandId::kRun || command == CommandId::kShell || command == CommandId::kPython ||
+         command == CommandId::kSelftest;
 }
 
 std::span<const Option> Options() {

@@ -8,7 +8,7 @@
 
 namespace leash::cli {
 
-enum class CommandId { kRun, kShell, kExplain, kDoctor, kSelftest, kCompletion, kHelp };
+enum class CommandId { kRun, kShell, kPython, kExplain, kDoctor, kSelftest, kCompletion, kHelp };
 
 struct CommandInfo {
   CommandId id;
@@ -30,6 +30,7 @@ enum Where : unsigned {
   kOnOthers = 16,
   kOnShell = 32,
   kOnSelftest = 64,
+  kOnPython = 128,
 };
 unsigned WhereOf(CommandId command);
 // Whether options end at the first word that is none, because that word and what follows are for another program.
@@ -68,6 +69,22 @@ enum class OptionId {
   kNoConfig,
   kNamespaces,
   kTty,
+  kVenv,
+  kPython,
+  kPackage,
+  kRequirements,
+  kSystemSitePackages,
+  kNoSystemSitePackages,
+  kUseUv,
+  kNoUseUv,
+  kAllowPipInstall,
+  kNoAllowPipInstall,
+  kAllowSdist,
+  kNoAllowSdist,
+  kIndexUrl,
+  kPackageHost,
+  kFindLinks,
+  kNoIndex,
   kReport,
   kReportFile,
   kAuditLog,

@@ -62,6 +62,46 @@ absl::Status AddPorts(std::string_view text, Layer& layer) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyPython(const Occurrence& flag, PythonLayer& python) {
+  const std::string& value = flag.value;
+  switch (flag.option->id) {
+    case OptionId::kVenv:
+      return Store<std::string>(value, python.venv);
+    case OptionId::kPython:
+      return Store<std::string>(value, python.interpreter);
+    case OptionId::kPackage:
+      return Append<std::string>(value, python.packages);
+    case OptionId::kRequirements:
+      return Append<std::string>(value, python.requirements);
+    case OptionId::kSystemSitePackages:
+      return Store(ParseBool(value), python.system_site_packages);
+    case OptionId::kNoSystemSitePackages:
+      return Store<bool>(false, python.system_site_packages);
+    case OptionId::kUseUv:
+      return Store(ParseBool(value), python.use_uv);
+    case OptionId::kNoUseUv:
+      return Store<bool>(false, python.use_uv);
+    case OptionId::kAllowPipInstall:
+      return Store(ParseBool(value), python.allow_pip_install);
+    case OptionId::kNoAllowPipInstall:
+      return Store<bool>(false, python.allow_pip_install);
+    case OptionId::kAllowSdist:
+      return Store(ParseBool(value), python.allow_sdist);
+    case OptionId::kNoAllowSdist:
+      return Store<bool>(false, python.allow_sdist);
+    case OptionId::kIndexUrl:
+      return Append<std::string>(value, python.index_urls);
+    case OptionId::kPackageHost:
+      return Append<std::string>(value, python.package_hosts);
+    case OptionId::kFindLinks:
+      return Append<std::string>(value, python.find_links);
+    case OptionId::kNoIndex:
+      return Store(ParseBool(value), python.no_index);
+    default:
+      return absl::OkStatus();
+  }
+}
+
 absl::Status Apply(const Occurrence& flag, Layer& layer) {
   const std::string& value = flag.value;
   switch (flag.option->id) {
@@ -134,6 +174,8 @@ absl::Status Apply(const Occurrence& flag, Layer& layer) {
       return Store<std::string>(value, layer.report_file);
     case OptionId::kAuditLog:
       return Store<std::string>(value, layer.audit_log);
+    default:
+      return ApplyPython(flag, layer.python);
     case OptionId::kConfig:
     case OptionId::kNoConfig:
     case OptionId::kTty:
