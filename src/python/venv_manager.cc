@@ -264,13 +264,19 @@ absl::StatusOr<VenvManager> VenvManager::Create(const VenvConfig& config) {
     LEASH_ASSIGN_OR_RETURN(const python::VenvDirectory directory, python::VenvDirectory::Hold(path, true));
     made.path = directory.path();
     if (!python::IsVenv(made.path)) {
-      if (!python::IsEmpty(made.path)) {
+      const bool empty = python::IsEmpty(made.path);
+      // With pyvenv.cfg it is what somebody's killed attempt has left: venv goes on with it.
+      if (!empty && !python::IsFile(base::JoinPath(made.path, "pyvenv.cfg"))) {
         return base::Error(ErrorCode::kInvalidArgument,
                            fmt::format("{} is there and is no virtual environment", base::Printable(path)));
       }
       if (absl::Status status = python::MakeVenv(made, around); !status.ok()) {
-        directory.TakeBack();
+        if (empty) directory.TakeBack();
         return status;
+      }
+      if (!python::IsVenv(made.path)) {
+        return base::Error(ErrorCode::kIo,
+                           fmt::format("{} is no complete virtual environment; remove it", base::Printable(path)));
       }
     }
   }

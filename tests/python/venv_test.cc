@@ -114,6 +114,15 @@ TEST_F(VenvTest, ThatIsThereIsUsedAndWhatIsMissingInstalled) {
   EXPECT_TRUE(VenvManager::Open(disk_.Path("env")).ok());
 }
 
+TEST_F(VenvTest, ThatWasLeftHalfMadeIsCompleted) {
+  disk_.MakeFile("env/pyvenv.cfg", "home = /usr/bin\n");
+  disk_.MakeDirectory("env/bin");
+  EXPECT_FALSE(VenvManager::Open(disk_.Path("env")).ok());
+  const auto venv = VenvManager::Create(Config("env"));
+  ASSERT_TRUE(venv.ok()) << venv.status();
+  EXPECT_EQ(Printed(*venv, "import sys; print(sys.prefix)"), disk_.Path("env") + "\n");
+}
+
 // Where there is no uv, a stand-in that takes its command line shows that it is found, granted and run inside.
 TEST_F(VenvTest, UvIsUsedWhereItIsThere) {
   disk_.MakeFile("bin/uv", R"(#!/bin/sh

@@ -31,12 +31,13 @@ constexpr std::array kCommands = {
                 "  printf 'make test\\n' | leash shell --workdir .\n"},
     CommandInfo{CommandId::kPython, "python", "[OPTIONS] [-c CODE | -m MODULE | SCRIPT | -] [ARGS...]",
                 "run Python in a sandbox",
-                "The interpreter is that of --venv or --python, else the python3 of your PATH: the\n"
-                "system's, pyenv's, uv's or an active environment's. It may do what a program of\n"
-                "'leash run' may, and reads SCRIPT and, but in the strict tier, what is beside it.\n"
-                "Without arguments: interactive on a terminal, else a script on stdin. Options end\n"
-                "at the first word that is none, and at -c, -m and what else is Python's.\n"
-                "Packages are installed in a sandbox of their own, which reaches the index alone.",
+                "The interpreter is that of --venv or --python, else the python3 of your PATH:\n"
+                "the system's, pyenv's, uv's or an active environment's. It may do what a program\n"
+                "of 'leash run' may, and reads SCRIPT and, except in the strict tier, what is\n"
+                "beside it. Without arguments: interactive on a terminal, else a script on stdin.\n"
+                "Options end at the first word that is none, and at -c, -m and what else is\n"
+                "Python's. Packages are installed in a sandbox of their own, which reaches the\n"
+                "index alone.",
                 "  leash python script.py --its-option\n"
                 "  leash python -c 'print(1)'\n"
                 "  leash python -p requests -p 'numpy>=2' -- -X dev script.py\n"
