@@ -144,7 +144,7 @@ struct Pair {
   const char* ours;
   const char* rival;
 };
-constexpr Pair kPairs[] = {{"leash-off", "minimal"}, {"leash", "bwrap"}};
+constexpr Pair kPairs[] = {{"leash-off", "minimal"}, {"leash", "bwrap"}, {"leash-py", "python"}};
 
 struct Ratios {
   double overhead;  // of the medians of the differences to raw
@@ -163,7 +163,7 @@ std::optional<Ratios> Compare(const std::vector<Launcher>& launchers, const Pair
 }
 
 void PrintText(const std::vector<Launcher>& launchers, const Options& options, long own_rss) {
-  fmt::print("/bin/true, {} rounds, uid {}; microseconds\n\n", options.rounds, getuid());
+  fmt::print("/bin/true and Python, {} rounds, uid {}; microseconds\n\n", options.rounds, getuid());
   fmt::print("{:<10}{:>10}{:>10}{:>10}{:>14}{:>14}\n", "", "min", "p50", "p90", "over raw", "peak RSS KiB");
   for (const Launcher& launcher : launchers) {
     if (!launcher.skipped.empty()) {
@@ -254,6 +254,8 @@ int main(int argc, char** argv) {
       {.name = "bwrap",
        .argv = {"bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--unshare-all",
                 "--die-with-parent", "/bin/true"}},
+      {.name = "python", .argv = {"/usr/bin/python3", "-c", "print(1)"}},
+      {.name = "leash-py", .argv = {options.leash, "python", "--python", "/usr/bin/python3", "-c", "print(1)"}},
   };
 
   posix_spawn_file_actions_t loud, quiet;
