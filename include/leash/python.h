@@ -41,7 +41,9 @@ struct PythonInterpreter {
 // interpreter by its path then. Reads the process's environment.
 //
 // Errors: kProgramNotFound (no such interpreter, or a shim that leads to none), kPathNotFound (`venv` is no virtual
-// environment, or the interpreter it was made with is gone), kProgramNotExecutable.
+// environment, or the interpreter it was made with is gone), kProgramNotExecutable (no ELF file; for an environment
+// also: one that is not called as interpreters are), kInvalidArgument (an environment that holds the home directory, or
+// one to be written that is named by a symbolic link).
 absl::StatusOr<PythonInterpreter> FindPython(const PythonConfig& config);
 
 // `config` with what the interpreter needs: its grants, and its variables, which those of `config` beat.
@@ -56,11 +58,13 @@ enum class VenvBackend {
 
 // What a virtual environment is to be, and how packages come into it. Plain data.
 struct VenvConfig {
-  // Relative to the process's current directory. Its parent must exist.
+  // Relative to the process's current directory. Its parent must exist. Never a symbolic link: a repository could bring
+  // one along that leads to another environment.
   std::string path = ".leash-venv";
   // The interpreter to make it with, as PythonConfig::interpreter. Has no effect on an environment that is there.
   std::optional<std::string> interpreter;
-  // Requirements: "requests", "numpy>=2,<3". A path, a URL or a requirement with one needs `allow_sdist`.
+  // Requirements: "requests", "numpy>=2,<3". A URL or a requirement with one needs `allow_sdist`, and its host
+  // `package_hosts`. Not a path: the sandbox that installs sees none of the caller's.
   std::vector<std::string> packages;
   // Files of requirements. One that includes another does not find it: name both.
   std::vector<std::string> requirements;
@@ -70,11 +74,13 @@ struct VenvConfig {
   std::vector<std::string> index_urls;
   // Hosts beside those of `index_urls` that files are fetched from, as AllowList patterns. PyPI's own is known.
   std::vector<std::string> package_hosts;
-  // Directories with files of packages.
+  // Directories with files of packages. Relative to the process's current directory.
   std::vector<std::string> find_links;
   // Ask no index: `find_links` has everything. There is no network then.
   bool no_index = false;
-  // Build packages that have no wheel. Unset: only wheels are installed, and no code of theirs runs meanwhile.
+  // Build packages that have no wheel. Unset: only wheels are installed, and none of what is being installed runs. What
+  // the environment has already is another matter: Python runs *.pth files of installed packages when it starts, so
+  // they run in that sandbox too.
   std::optional<unsafe::AllowSdist> allow_sdist;
   // How leash reaches the index: as in SandboxConfig.
   std::vector<std::string> allow_addresses;

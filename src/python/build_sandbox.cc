@@ -108,7 +108,8 @@ SandboxConfig BuildSandboxConfig(const BuildTask& task) {
   // Only builds execute what they have brought along.
   const bool builds = config.allow_sdist.has_value() || base::IsAtOrBelow(task.interpreter->base, config.path);
   sandbox.grants.push_back({config.path, builds ? Access::kReadWriteExecute : Access::kReadWrite});
-  if (task.uv.has_value() && !IsOfSystem(*task.uv)) sandbox.grants.push_back({*task.uv, Access::kReadExecute});
+  if (task.uv.has_value() && !IsOpenInEveryTier(*task.uv, Access::kReadExecute))
+    sandbox.grants.push_back({*task.uv, Access::kReadExecute});
   for (const std::string& directory : config.find_links) sandbox.grants.push_back({directory, Access::kRead});
   for (const auto& [name, value] :
        std::initializer_list<std::pair<std::string_view, std::string_view>>{{"PYTHONNOUSERSITE", "1"},

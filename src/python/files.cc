@@ -1,5 +1,6 @@
 #include "python/files.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,9 +8,13 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <cstring>
 
 #include "base/path.h"
+#include "base/status.h"
+#include "base/text.h"
 #include "base/unique_fd.h"
+#include "fmt/format.h"
 
 namespace leash::python {
 namespace {
@@ -28,6 +33,13 @@ bool IsProgram(const std::string& path) {
 bool IsDirectory(const std::string& path) { return HasType(path, S_IFDIR); }
 
 bool IsFile(const std::string& path) { return HasType(path, S_IFREG); }
+
+bool IsElf(const std::string& path) {
+  const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  std::array<char, SELFMAG> begin = {};
+  return fd && ::pread(fd.get(), begin.data(), begin.size(), 0) == SELFMAG &&
+         std::memcmp(begin.data(), ELFMAG, SELFMAG) == 0;
+}
 
 std::optional<std::string> ReadSmallFile(const std::string& path, std::size_t most) {
   // A pipe in its place must not make us wait.
@@ -52,6 +64,15 @@ std::optional<std::string> LinkTarget(const std::string& path) {
   if (size <= 0 || static_cast<std::size_t>(size) == buffer.size()) return std::nullopt;
   const std::string target(buffer.data(), static_cast<std::size_t>(size));
   return target.front() == '/' ? target : base::JoinPath(base::ParentOf(path), target);
+}
+
+absl::Status CheckNoLink(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  const std::optional<std::string> target = LinkTarget(path);
+  if (!target.has_value()) return absl::OkStatus();
+  return base::Error(ErrorCode::kInvalidArgument,
+                     fmt::format("{} is a symbolic link, through which no virtual environment is written; name {}",
+                                 base::Printable(path), base::Printable(*target)));
 }
 
 }  // namespace leash::python

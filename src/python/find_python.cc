@@ -47,7 +47,7 @@ class Finder {
                          "an interpreter and a virtual environment exclude each other: the environment has its own");
     }
     if (config.venv.has_value()) {
-      LEASH_ASSIGN_OR_RETURN(found_.path, InterpreterOf(*config.venv));
+      LEASH_ASSIGN_OR_RETURN(found_.path, InterpreterOf(*config.venv, config.allow_pip_install));
     } else if (config.interpreter.has_value()) {
       LEASH_ASSIGN_OR_RETURN(found_.path, LocateInterpreter(*config.interpreter, around_));
     } else {
@@ -59,8 +59,9 @@ class Finder {
   }
 
  private:
-  absl::StatusOr<std::string> InterpreterOf(const std::string& venv) const {
+  absl::StatusOr<std::string> InterpreterOf(const std::string& venv, bool writable) const {
     const std::string path = venv.starts_with('/') ? venv : base::JoinPath(around_.current_dir, venv);
+    if (writable) LEASH_RETURN_IF_ERROR(CheckNoLink(path));
     const std::optional<std::string> root = base::HostFileSystem().Canonical(path);
     if (!root.has_value()) {
       return base::Error(ErrorCode::kPathNotFound,
@@ -86,11 +87,9 @@ class Finder {
     }
     found_.base = *program;
     if (const std::optional<std::string> root = VenvOf(found_.path)) {
-      found_.venv = base::HostFileSystem().Canonical(*root);
-      if (!found_.venv.has_value()) return NoVenv(*root);
-      found_.grants.push_back({*found_.venv, venv_access});
-      LEASH_RETURN_IF_ERROR(ResolveBase());
+      LEASH_RETURN_IF_ERROR(ResolveVenv(*root, venv_access));
     }
+    if (!IsElf(found_.base)) return NoInterpreter();
     const Installation installation = InstallationOf(found_.base);
     found_.prefix = installation.prefix;
     found_.version = installation.version;
@@ -98,6 +97,27 @@ class Finder {
     for (const std::string& link : LinkChain(found_.path)) AddLink(link);
     for (Grant& grant : GrantsFor(installation, around_.home)) Add(std::move(grant));
     return absl::OkStatus();
+  }
+
+  // The environment may be a stranger's, brought along by a repository: nothing but an interpreter may come of where
+  // its files lead.
+  absl::Status ResolveVenv(const std::string& root, Access access) {
+    found_.venv = base::HostFileSystem().Canonical(root);
+    if (!found_.venv.has_value()) return NoVenv(root);
+    if (HoldsHome(*found_.venv, around_.home)) {
+      return base::Error(ErrorCode::kInvalidArgument,
+                         fmt::format("{} holds your home directory, which is not opened as a virtual environment",
+                                     base::Printable(*found_.venv)));
+    }
+    found_.grants.push_back({*found_.venv, access});
+    LEASH_RETURN_IF_ERROR(ResolveBase());
+    return IsInterpreterName(found_.base) ? absl::OkStatus() : NoInterpreter();
+  }
+
+  absl::Status NoInterpreter() const {
+    return base::Error(ErrorCode::kProgramNotExecutable,
+                       fmt::format("{} leads to {}, which is no Python interpreter", base::Printable(found_.path),
+                                   base::Printable(found_.base)));
   }
 
   // The interpreter that the environment was made with. bin/python is a link to it, or (venv --copies) a copy: then
@@ -115,10 +135,9 @@ class Finder {
       const std::string program = base::JoinPath(*home, name);
       const std::optional<std::string> canonical = base::HostFileSystem().Canonical(program);
       if (!canonical.has_value() || !IsProgram(*canonical)) continue;
-      const bool copied = base::IsAtOrBelow(found_.base, *found_.venv);
+      if (base::IsAtOrBelow(found_.base, *found_.venv)) found_.base = *canonical;
       // A link that leads elsewhere than pyvenv.cfg says is believed: it is what is run.
-      if (copied) found_.base = *canonical;
-      AddLink(program);
+      if (*canonical == found_.base) AddLink(program);
       return absl::OkStatus();
     }
     return base::Error(ErrorCode::kPathNotFound,
@@ -128,7 +147,7 @@ class Finder {
 
   void AddLink(const std::string& path) {
     const bool in_venv = found_.venv.has_value() && base::IsAtOrBelow(path, *found_.venv);
-    if (!in_venv && !IsOfSystem(path)) Add({path, Access::kReadExecute});
+    if (!in_venv && !IsOpenInEveryTier(path, Access::kReadExecute)) Add({path, Access::kReadExecute});
   }
 
   void Add(Grant grant) {
@@ -140,7 +159,8 @@ class Finder {
   void AddVariables() {
     std::string search(core::HostBackend().Profile().search_path);
     const std::string directory(base::ParentOf(found_.path));
-    if (!IsOfSystem(directory)) search = fmt::format("{}:{}", directory, search);
+    const bool there = fmt::format(":{}:", search).find(fmt::format(":{}:", directory)) != std::string::npos;
+    if (!there) search = fmt::format("{}:{}", directory, search);
     found_.env.emplace_back("PATH", std::move(search));
     if (found_.venv.has_value()) found_.env.emplace_back("VIRTUAL_ENV", *found_.venv);
     // What is read is seldom what may be written, and byte code beside a project's files is nobody's wish.
@@ -153,12 +173,13 @@ class Finder {
     for (const std::string_view name : kCertificateVariables) {
       const std::optional<std::string> path = around_.environment.Get(name);
       if (!path.has_value() || !path->starts_with('/')) continue;
-      if (!base::HostFileSystem().Canonical(*path).has_value()) continue;
+      const std::optional<std::string> canonical = base::HostFileSystem().Canonical(*path);
+      if (!canonical.has_value()) continue;
       if (name == "SSL_CERT_FILE" || name == "SSL_CERT_DIR") told = true;
       found_.env.emplace_back(name, *path);
-      Add({*path, Access::kRead});
+      if (!IsOpenInEveryTier(*canonical, Access::kRead)) Add({*path, Access::kRead});
     }
-    if (told || IsOfSystem(found_.base)) return;
+    if (told || base::IsAtOrBelow(found_.base, "/usr")) return;
     const auto bundle =
         std::find_if(kBundles.begin(), kBundles.end(), [](std::string_view path) { return IsFile(std::string(path)); });
     if (bundle != kBundles.end()) found_.env.emplace_back("SSL_CERT_FILE", *bundle);

@@ -1,12 +1,12 @@
 #include "python/installation.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <charconv>
 
 #include "base/file_system.h"
 #include "base/path.h"
+#include "core/backend.h"
 #include "python/files.h"
 #include "python/shared_libraries.h"
 
@@ -90,17 +90,17 @@ Installation InstallationOf(const std::string& program) {
 
 std::vector<Grant> GrantsFor(const Installation& installation, const std::string& home) {
   std::vector<Grant> grants;
-  if (!IsOfSystem(installation.program)) grants.push_back({installation.program, kRun});
+  if (!IsOpenInEveryTier(installation.program, kRun)) grants.push_back({installation.program, kRun});
   const std::string& prefix = installation.prefix;
-  if (!prefix.empty() && !IsOfSystem(prefix)) {
-    const bool too_wide = prefix == "/" || (!home.empty() && base::IsAtOrBelow(home, prefix));
+  if (!prefix.empty() && !IsOpenInEveryTier(prefix, kRun)) {
+    const bool too_wide = HoldsHome(prefix, home);
     grants.push_back({too_wide ? installation.standard_library : prefix, kRun});
     if (too_wide) AddLibPython(prefix, grants);
   }
   for (std::string& library : SharedLibrariesOf(installation.program)) {
-    const bool known = IsOfSystem(library) || std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
-                         return base::IsAtOrBelow(library, grant.path);
-                       });
+    const bool known = IsOpenInEveryTier(library, kRun) ||
+                       std::any_of(grants.begin(), grants.end(),
+                                   [&](const Grant& grant) { return base::IsAtOrBelow(library, grant.path); });
     if (!known) grants.push_back({std::move(library), kRun});
   }
   return grants;
@@ -140,10 +140,21 @@ std::vector<std::string> LinkChain(const std::string& path) {
   return chain;
 }
 
-bool IsOfSystem(const std::string& path) {
-  constexpr std::array<std::string_view, 5> kSystem = {"/usr", "/bin", "/sbin", "/lib", "/lib64"};
-  return std::any_of(kSystem.begin(), kSystem.end(),
-                     [&](std::string_view directory) { return base::IsAtOrBelow(path, directory); });
+bool IsOpenInEveryTier(std::string_view path, Access access) {
+  const std::span<const core::TierPath> tier = core::HostBackend().Profile().strict;
+  return std::any_of(tier.begin(), tier.end(), [&](const core::TierPath& row) {
+    // "/lib*" and the like are names in a directory; what they are above is not worth asking the disk.
+    return !row.path.ends_with('*') && Includes(row.access, access) && base::IsAtOrBelow(path, row.path);
+  });
+}
+
+bool HoldsHome(std::string_view path, std::string_view home) {
+  return path == "/" || (!home.empty() && base::IsAtOrBelow(home, path));
+}
+
+bool IsInterpreterName(std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  return name.starts_with("python") || name.starts_with("pypy") || name.starts_with("graalpy");
 }
 
 }  // namespace leash::python

@@ -25,7 +25,7 @@ Installation InstallationOf(const std::string& program);
 
 // For reading and executing: the prefix; where it is at or above `home`, so that a grant would open that too, just the
 // program, the standard library and libpython. Besides, shared libraries that the program names in places of its own
-// (DT_RUNPATH). Nothing for what lies below /usr, which every tier can read and execute.
+// (DT_RUNPATH). Nothing for what every tier can read and execute.
 std::vector<Grant> GrantsFor(const Installation& installation, const std::string& home);
 
 // A virtual environment: the value of a key in the text of pyvenv.cfg.
@@ -37,7 +37,13 @@ std::optional<std::string> VenvOf(const std::string& path);
 // resolved, without the last one.
 std::vector<std::string> LinkChain(const std::string& path);
 
-// Whether every tier can read and execute it.
-bool IsOfSystem(const std::string& path);
+// Whether every tier lets `path` (canonical) be used so: no grant is needed then.
+bool IsOpenInEveryTier(std::string_view path, Access access);
+
+// Whether a grant on `path` (canonical) would open all that is the user's own: their home directory is at or below it.
+bool HoldsHome(std::string_view path, std::string_view home);
+
+// Whether a program is called as interpreters are: "python3.11", "pypy3", "graalpy".
+bool IsInterpreterName(std::string_view path);
 
 }  // namespace leash::python

@@ -3,10 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
 #include <vector>
 
 #include "base/file_system.h"
@@ -37,17 +33,10 @@ std::vector<std::string> InPath(std::string_view name, const Surroundings& aroun
   return found;
 }
 
-// "#!": it starts some interpreter, and only running it would tell which.
-bool IsScript(const std::string& program) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(program.c_str(), "re"), &std::fclose);
-  std::array<char, 2> begin = {};
-  return file != nullptr && std::fread(begin.data(), 1, begin.size(), file.get()) == begin.size() && begin[0] == '#' &&
-         begin[1] == '!';
-}
-
+// A script that starts some interpreter, and only running it would tell which.
 absl::Status CannotTell(const std::string& script) {
   return base::Error(ErrorCode::kProgramNotFound,
-                     fmt::format("{} is a script that starts an interpreter, and cannot tell which without running; "
+                     fmt::format("{} is no interpreter itself, and which it starts cannot be told without running it; "
                                  "name the interpreter by its own path",
                                  base::Printable(script)));
 }
@@ -58,7 +47,7 @@ absl::StatusOr<std::string> LocateInPath(const std::string& name, const Surround
       if (auto real = PyenvProgram(*root, name, around.environment, around.current_dir)) return *std::move(real);
       continue;
     }
-    if (IsScript(program)) return CannotTell(program);
+    if (!IsElf(program)) return CannotTell(program);
     return program;
   }
   return base::Error(ErrorCode::kProgramNotFound,
@@ -95,7 +84,7 @@ absl::StatusOr<std::string> LocateInterpreter(const std::string& name, const Sur
     if (auto real = PyenvProgram(*root, file, around.environment, around.current_dir)) return *std::move(real);
     return CannotTell(path);
   }
-  if (IsScript(path)) return CannotTell(path);
+  if (!IsElf(path)) return CannotTell(path);
   return path;
 }
 

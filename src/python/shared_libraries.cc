@@ -96,8 +96,12 @@ class ElfFile {
   std::vector<Elf64_Phdr> segments_;
 };
 
+// "libx.so" and "libx.so.1", but not "secrets.sops.yaml".
 bool IsLibraryName(std::string_view path) {
-  return path.substr(path.rfind('/') + 1).find(".so") != std::string_view::npos;
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  const std::size_t at = name.find(".so.");
+  const bool versioned = at != std::string_view::npos && name.find_first_of("0123456789", at) == at + 4;
+  return versioned || name.ends_with(".so");
 }
 
 // Each directory of `search`, with $ORIGIN replaced; relative ones are passed over.
@@ -123,7 +127,7 @@ std::vector<std::string> SharedLibrariesOf(const std::string& program) {
   std::vector<std::string> found;
   const auto add = [&](const std::string& path) {
     const std::optional<std::string> canonical = base::HostFileSystem().Canonical(path);
-    if (!canonical.has_value() || !IsFile(*canonical) || !IsLibraryName(*canonical)) return false;
+    if (!canonical.has_value() || !IsFile(*canonical) || !IsLibraryName(*canonical) || !IsElf(*canonical)) return false;
     const bool known = std::find(found.begin(), found.end(), *canonical) != found.end();
     if (!known && found.size() < kMostLibraries) found.push_back(*canonical);
     return true;

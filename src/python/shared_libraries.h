@@ -10,7 +10,7 @@ namespace leash::python {
 // with what those libraries need in turn, and its loader (PT_INTERP). What the system's loader finds in the system's
 // directories is not among them. Empty for anything that is no 64-bit ELF file of this machine's byte order.
 //
-// The file may be hostile: it is never executed, and nothing is named that is not called "*.so*".
+// The file may be hostile: it is never executed, and nothing is named that is no ELF file called "*.so" or "*.so.1".
 std::vector<std::string> SharedLibrariesOf(const std::string& program);
 
 }  // namespace leash::python

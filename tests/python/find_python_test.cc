@@ -1,6 +1,11 @@
 #include "python/find_python.h"
 
+#include <elf.h>
 #include <unistd.h>
+
+#include <array>
+#include <bit>
+#include <cstring>
 
 #include "cli/temporary_directory.h"
 #include "gmock/gmock.h"
@@ -22,6 +27,7 @@ using ::testing::Pair;
 using ::testing::StartsWith;
 
 constexpr Access kRun = Access::kReadExecute;
+constexpr char kElf[] = "\177ELF";  // of a program, as much as is looked at
 
 class FindPythonTest : public ::testing::Test {
  protected:
@@ -35,7 +41,7 @@ class FindPythonTest : public ::testing::Test {
   // An installation as Python's build system makes them; gives its program.
   std::string Install(const std::string& prefix, const std::string& version) const {
     disk_.MakeFile(prefix + "/lib/python" + version + "/os.py", "");
-    const std::string program = disk_.MakeFile(prefix + "/bin/python" + version, "", 0755);
+    const std::string program = disk_.MakeFile(prefix + "/bin/python" + version, kElf, 0755);
     Link("python" + version, prefix + "/bin/python3");
     return program;
   }
@@ -114,7 +120,7 @@ TEST_F(FindPythonTest, OfAnActivatedEnvironment) {
 TEST_F(FindPythonTest, OfACopiedEnvironment) {
   const std::string program = Install("opt/python", "3.11");
   disk_.MakeFile("home/env/pyvenv.cfg", "home = " + disk_.Path("opt/python/bin") + "\n");
-  disk_.MakeFile("home/env/bin/python", "", 0755);
+  disk_.MakeFile("home/env/bin/python", kElf, 0755);
   EXPECT_EQ(Find({.venv = disk_.Path("home/env")}).base, program);
 }
 
@@ -129,11 +135,71 @@ TEST_F(FindPythonTest, SaysWhatIsWrongWithAnEnvironment) {
 }
 
 // A cloned repository may bring an environment along that leads anywhere.
-TEST_F(FindPythonTest, GrantsNothingButAnInterpreterForAHostileEnvironment) {
-  const std::string secret = disk_.MakeFile("home/secrets/key", "secret", 0600);
-  disk_.MakeFile("home/project/evil/pyvenv.cfg", "home = " + disk_.Path("home/secrets") + "\n");
-  Link(secret, "home/project/evil/bin/python");
-  EXPECT_FALSE(FindPython({.venv = "evil"}, around_).ok());
+class HostileEnvironmentTest : public FindPythonTest {
+ protected:
+  // home/project/evil, whose pyvenv.cfg and bin/python say that.
+  void MakeEnvironment(const std::string& home, const std::string& program) const {
+    disk_.MakeFile("home/project/evil/pyvenv.cfg", "home = " + home + "\n");
+    ::unlink(disk_.Path("home/project/evil/bin/python").c_str());
+    Link(program, "home/project/evil/bin/python");
+  }
+};
+
+TEST_F(HostileEnvironmentTest, OpensNoFileOfAnotherKind) {
+  const std::string secrets = disk_.MakeDirectory("home/secrets");
+  const std::string key = disk_.MakeFile("home/secrets/key", "secret", 0600);
+  // Executable, as everything is on some disks.
+  const std::string script = disk_.MakeFile("home/secrets/deploy", "#!/bin/sh\nTOKEN=s3cret\n", 0755);
+  const std::string python = disk_.MakeFile("home/secrets/python", "TOKEN=s3cret\n", 0755);
+  const std::string program = disk_.MakeFile("home/secrets/wallet", kElf, 0755);
+  for (const std::string& target : {key, script, python, program}) {
+    MakeEnvironment(secrets, target);
+    EXPECT_FALSE(FindPython({.venv = "evil"}, around_).ok()) << target;
+  }
+  // Named as a file of the directory that pyvenv.cfg names, which a copied interpreter is looked for in.
+  disk_.MakeFile("home/project/evil/bin/deploy", kElf, 0755);
+  MakeEnvironment(secrets, "deploy");
+  EXPECT_EQ(ErrorOf({.venv = "evil"}), ErrorCode::kProgramNotExecutable);
+  for (const char* home : {"/", "/root/.ssh", ".", ""}) {
+    MakeEnvironment(home, program);
+    EXPECT_FALSE(FindPython({.venv = "evil"}, around_).ok()) << home;
+  }
+}
+
+TEST_F(HostileEnvironmentTest, OpensNothingBesideItsInterpreter) {
+  const std::string program = Install("opt/python", "3.11");
+  const std::string script = disk_.MakeFile("home/secrets/deploy", "#!/bin/sh\nTOKEN=s3cret\n", 0755);
+  // What bin/python leads to is an interpreter; what pyvenv.cfg leads to by the same name is not.
+  Link(script, "home/project/bait/python3");
+  MakeEnvironment(disk_.Path("home/project/bait"), program);
+  const PythonInterpreter found = Find({.venv = "evil"});
+  EXPECT_EQ(found.base, program);
+  for (const Grant& grant : found.grants) {
+    if (grant.access == Access::kRead) continue;  // certificates
+    EXPECT_TRUE(grant.path.starts_with(disk_.Path("home/project/evil")) ||
+                grant.path.starts_with(disk_.Path("opt/python")))
+        << grant.path;
+  }
+}
+
+TEST_F(FindPythonTest, OpensNoHomeDirectoryAsAnEnvironment) {
+  const std::string program = Install("opt/python", "3.11");
+  disk_.MakeFile("home/pyvenv.cfg", "home = " + disk_.Path("opt/python/bin") + "\n");
+  Link(program, "home/bin/python3");
+  EXPECT_EQ(ErrorOf({.venv = home_}), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(ErrorOf({}), ErrorCode::kInvalidArgument) << "it is first in PATH";
+}
+
+TEST_F(FindPythonTest, WritesNoEnvironmentThroughALink) {
+  const std::string program = Install("opt/python", "3.11");
+  disk_.MakeFile("home/env/pyvenv.cfg", "home = " + disk_.Path("opt/python/bin") + "\n");
+  Link(program, "home/env/bin/python");
+  Link("../env", "home/project/link");
+  EXPECT_EQ(Find({.venv = "link"}).venv, disk_.Path("home/env"));
+  for (const char* name : {"link", "link/"}) {
+    EXPECT_EQ(ErrorOf({.venv = name, .allow_pip_install = true}), ErrorCode::kInvalidArgument) << name;
+  }
+  EXPECT_EQ(Find({.venv = "../env", .allow_pip_install = true}).grants.front().access, Access::kReadWriteExecute);
 }
 
 TEST_F(FindPythonTest, GrantsNoHomeDirectoryAsAPrefix) {
@@ -151,7 +217,7 @@ TEST_F(FindPythonTest, NamesWhatItCannotFind) {
   EXPECT_EQ(ErrorOf({.interpreter = disk_.MakeFile("text", "", 0644)}), ErrorCode::kProgramNotExecutable);
   EXPECT_EQ(ErrorOf({.interpreter = ""}), ErrorCode::kInvalidArgument);
   disk_.MakeFile("home/bin/python3", "#!/bin/sh\nexec other\n", 0755);
-  EXPECT_THAT(std::string(FindPython({}, around_).status().message()), HasSubstr("a script that starts"));
+  EXPECT_THAT(std::string(FindPython({}, around_).status().message()), HasSubstr("is no interpreter itself"));
 }
 
 TEST_F(FindPythonTest, PassesOverRelativeEntriesOfPath) {
@@ -169,6 +235,12 @@ TEST_F(FindPythonTest, HandsOnWhereCertificatesAre) {
   EXPECT_THAT(found.env, Contains(Pair("SSL_CERT_FILE", bundle)));
   EXPECT_THAT(found.env, Not(Contains(Pair("REQUESTS_CA_BUNDLE", ::testing::_))));
   EXPECT_THAT(found.grants, Contains(Grant{bundle, Access::kRead}));
+  // What every tier can read is told, and not granted.
+  around_.environment.Set("SSL_CERT_DIR", "/etc/ssl/certs");
+  if (::access("/etc/ssl/certs", R_OK) != 0) return;
+  const PythonInterpreter again = Find({.interpreter = program});
+  EXPECT_THAT(again.env, Contains(Pair("SSL_CERT_DIR", "/etc/ssl/certs")));
+  EXPECT_THAT(again.grants, Not(Contains(Grant{"/etc/ssl/certs", Access::kRead})));
 }
 
 TEST(Installation, TakesTheLibraryOfItsOwnVersion) {
@@ -204,6 +276,51 @@ TEST(SharedLibraries, OfWhatIsNoProgram) {
   EXPECT_THAT(SharedLibrariesOf(disk.Path("missing")), IsEmpty());
   EXPECT_THAT(SharedLibrariesOf(disk.MakeFile("text", "#!/bin/sh\n")), IsEmpty());
   EXPECT_THAT(SharedLibrariesOf(disk.MakeFile("cut", std::string("\177ELF\2\1\1", 7))), IsEmpty());
+}
+
+// An ELF file whose dynamic section needs `name` and looks for it in `directory`.
+std::string ProgramThatNeeds(const std::string& name, const std::string& directory) {
+  const std::string strings = '\0' + name + '\0' + directory + '\0';
+  Elf64_Ehdr header = {};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_ident[EI_DATA] = std::endian::native == std::endian::little ? ELFDATA2LSB : ELFDATA2MSB;
+  header.e_phoff = sizeof(header);
+  header.e_phentsize = sizeof(Elf64_Phdr);
+  header.e_phnum = 2;
+  std::array<Elf64_Phdr, 2> segments = {};
+  std::array<Elf64_Dyn, 4> entries = {};
+  const std::size_t dynamic = sizeof(header) + sizeof(segments);
+  const std::size_t text = dynamic + sizeof(entries);
+  segments[0].p_type = PT_LOAD;
+  segments[0].p_filesz = text + strings.size();
+  segments[1].p_type = PT_DYNAMIC;
+  segments[1].p_offset = dynamic;
+  segments[1].p_filesz = sizeof(entries);
+  entries[0] = {DT_STRTAB, {text}};
+  entries[1] = {DT_STRSZ, {strings.size()}};
+  entries[2] = {DT_NEEDED, {1}};
+  entries[3] = {DT_RUNPATH, {2 + name.size()}};
+  std::string file(text, '\0');
+  std::memcpy(file.data(), &header, sizeof(header));
+  std::memcpy(file.data() + sizeof(header), segments.data(), sizeof(segments));
+  std::memcpy(file.data() + dynamic, entries.data(), sizeof(entries));
+  return file + strings;
+}
+
+TEST(SharedLibraries, AreLibraries) {
+  const testing::TemporaryDirectory disk;
+  const std::string library = disk.MakeFile("lib/libx.so.1", kElf);
+  disk.MakeFile("lib/secrets.sops.yaml", kElf);
+  disk.MakeFile("lib/notes.so", "secret");
+  const std::string directory = disk.Path("lib");
+  const auto needed = [&](const std::string& name) {
+    return SharedLibrariesOf(disk.MakeFile("program", ProgramThatNeeds(name, directory)));
+  };
+  EXPECT_THAT(needed("libx.so.1"), ElementsAre(library));
+  EXPECT_THAT(needed("secrets.sops.yaml"), IsEmpty());
+  EXPECT_THAT(needed("notes.so"), IsEmpty());
+  EXPECT_THAT(needed("../lib/libx.so.1"), IsEmpty());
 }
 
 TEST(SharedLibraries, HasTheLoaderOfARealProgram) {
