@@ -13,7 +13,7 @@
 namespace leash::python {
 namespace {
 
-bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t'; }
+bool IsControl(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
 
 bool IsNameCharacter(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
@@ -41,7 +41,7 @@ bool IsOneOf(std::string_view line, std::span<const std::string_view> options) {
 absl::Status CheckOption(std::string_view line, bool elsewhere) {
   static constexpr std::array<std::string_view, 4> kHarmless = {"--hash", "--require-hashes", "--pre",
                                                                 "--prefer-binary"};
-  static constexpr std::array<std::string_view, 4> kBuilds = {"-e", "--editable", "--no-binary", "--only-binary"};
+  static constexpr std::array<std::string_view, 2> kBuilds = {"--no-binary", "--only-binary"};
   if (IsOneOf(line, kHarmless)) return absl::OkStatus();
   const std::string name = base::Printable(line.substr(0, line.find_first_of(" \t=")));
   if (!IsOneOf(line, kBuilds)) {
@@ -50,6 +50,28 @@ absl::Status CheckOption(std::string_view line, bool elsewhere) {
   }
   if (elsewhere) return absl::OkStatus();
   return base::Error(ErrorCode::kInvalidArgument, fmt::format("{} builds packages, which was not allowed", name));
+}
+
+// Where the first option of a line begins, from `from` on: they may follow a requirement.
+std::size_t OptionIn(std::string_view line, std::size_t from) {
+  for (std::size_t at = line.find('-', from); at != std::string_view::npos; at = line.find('-', at + 1)) {
+    if (at == 0 || line[at - 1] == ' ' || line[at - 1] == '\t') return at;
+  }
+  return line.size();
+}
+
+absl::Status CheckLine(std::string_view line, bool elsewhere) {
+  // pip and uv split lines at more characters than this does (str.splitlines), and no requirement needs them.
+  if (std::any_of(line.begin(), line.end(), [](char c) { return IsControl(c) || static_cast<signed char>(c) < 0; })) {
+    return base::Error(ErrorCode::kInvalidArgument,
+                       fmt::format("'{}' has characters that no requirement has", base::Printable(line)));
+  }
+  std::size_t at = OptionIn(line, 0);
+  if (at != 0) LEASH_RETURN_IF_ERROR(CheckRequirement(line.substr(0, at), elsewhere));
+  for (; at < line.size(); at = OptionIn(line, at + 1)) {
+    LEASH_RETURN_IF_ERROR(CheckOption(line.substr(at), elsewhere));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -71,9 +93,14 @@ absl::Status CheckRequirement(std::string_view text, bool elsewhere) {
   if (Trimmed(text).empty()) return refuse("has no name");
   if (std::any_of(text.begin(), text.end(), IsControl)) return refuse("has a line end or a control character in it");
   if (Trimmed(text).starts_with('-')) return refuse("looks like an option");
+  const bool url = text.find("://") != std::string_view::npos;
+  const bool path = Trimmed(text).front() == '.' || (!url && text.find('/') != std::string_view::npos);
+  if (path || text.find("file:") != std::string_view::npos) {
+    return refuse("is a path, which the sandbox that installs does not see; build a wheel of it");
+  }
   if (elsewhere) return absl::OkStatus();
   if (!std::isalnum(static_cast<unsigned char>(Trimmed(text).front()))) return refuse("is no name of a package");
-  if (text.find_first_of("/@") == std::string_view::npos) return absl::OkStatus();
+  if (!url && text.find('@') == std::string_view::npos) return absl::OkStatus();
   return refuse("comes from elsewhere than an index, and may have to be built, which was not allowed");
 }
 
@@ -92,15 +119,7 @@ absl::StatusOr<std::vector<std::string>> RequirementsIn(std::string_view text, s
     const std::string whole(Trimmed(line));
     line.clear();
     if (whole.empty()) continue;
-    const bool option = whole.starts_with('-');
-    // Options may follow a requirement: hashes, and settings for a build.
-    const std::size_t follows = std::min(whole.find(" --"), whole.size());
-    absl::Status status =
-        option ? CheckOption(whole, elsewhere) : CheckRequirement(whole.substr(0, follows), elsewhere);
-    for (std::size_t at = follows; status.ok() && !option && at < whole.size(); at = whole.find(" --", at + 1)) {
-      status = CheckOption(std::string_view(whole).substr(at + 1), elsewhere);
-    }
-    if (!status.ok()) {
+    if (absl::Status status = CheckLine(whole, elsewhere); !status.ok()) {
       return base::Error(GetErrorCode(status),
                          fmt::format("{}:{}: {}", base::Printable(path), number,
                                      std::string_view(status.message().data(), status.message().size())));

@@ -13,13 +13,13 @@ namespace leash::python {
 // A package's name as indexes compare it (PEP 503): "Foo._Bar" -> "foo-bar".
 std::string NormalizedName(std::string_view name);
 
-// Whether `text` can stand as one requirement: no option, one line. Unless `elsewhere`, it names a package of an index:
-// a path, a URL and "NAME @ URL" could be something that has to be built.
+// Whether `text` can stand as one requirement: no option, one line, no path. Unless `elsewhere`, it names a package of
+// an index: a URL and "NAME @ URL" could be something that has to be built.
 absl::Status CheckRequirement(std::string_view text, bool elsewhere);
 
 // The requirements in the text of a requirements file, comments left out and continued lines joined. Its options could
 // undo what is promised about indexes and builds, so those that do are errors, which name `path` and the line: only
-// hashes and pre-releases may be spoken of, and with `elsewhere` editable packages and which to build.
+// hashes and pre-releases may be spoken of, and with `elsewhere` which to build.
 absl::StatusOr<std::vector<std::string>> RequirementsIn(std::string_view text, std::string_view path, bool elsewhere);
 
 // True when it is certain that nothing needs installing: `text` is a name alone or with "==", and there is a package of

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,9 +32,9 @@ namespace leash {
 namespace python {
 namespace {
 
-absl::StatusOr<std::string> AbsolutePath(const std::string& path, const Surroundings& around) {
+absl::StatusOr<std::string> AbsolutePath(const std::string& path, const Surroundings& around, std::string_view what) {
   if (path.empty() || path.find('\0') != std::string::npos) {
-    return base::Error(ErrorCode::kInvalidArgument, "the path of the virtual environment is empty or has a NUL byte");
+    return base::Error(ErrorCode::kInvalidArgument, fmt::format("the path of {} is empty or has a NUL byte", what));
   }
   if (path.front() == '/') return path;
   if (!around.current_dir.empty()) return base::JoinPath(around.current_dir, path);
@@ -70,13 +72,14 @@ class VenvDirectory {
  public:
   // Makes it if need be.
   static absl::StatusOr<VenvDirectory> Hold(const std::string& path, bool make) {
+    LEASH_RETURN_IF_ERROR(CheckNoLink(path));
     VenvDirectory held;
     held.made_ = make && ::mkdir(path.c_str(), 0755) == 0;
     if (make && !held.made_ && errno != EEXIST) {
       const ErrorCode code = errno == ENOENT ? ErrorCode::kPathNotFound : ErrorCode::kIo;
       return base::ErrnoError(code, errno, fmt::format("cannot make the directory {}", base::Printable(path)));
     }
-    held.fd_.reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    held.fd_.reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!held.fd_) {
       const ErrorCode code = errno == ENOTDIR ? ErrorCode::kInvalidArgument : ErrorCode::kPathNotFound;
       return base::ErrnoError(code, errno,
@@ -112,8 +115,13 @@ class VenvDirectory {
 // write anyway.
 class BuildDirectory {
  public:
-  explicit BuildDirectory(const std::string& venv) : path_(base::JoinPath(venv, "build-tmp")) {
-    ::mkdir(path_.c_str(), 0700);
+  static absl::StatusOr<std::unique_ptr<BuildDirectory>> Make(const std::string& venv) {
+    std::string path = base::JoinPath(venv, ".leash-build-XXXXXX");
+    if (::mkdtemp(path.data()) == nullptr) {
+      return base::ErrnoError(ErrorCode::kIo, errno,
+                              fmt::format("cannot make a directory in {}", base::Printable(venv)));
+    }
+    return std::unique_ptr<BuildDirectory>(new BuildDirectory(std::move(path)));
   }
   ~BuildDirectory() {
     // What is there may have been replaced by a link: it is not followed.
@@ -126,6 +134,8 @@ class BuildDirectory {
   const std::string& path() const { return path_; }
 
  private:
+  explicit BuildDirectory(std::string path) : path_(std::move(path)) {}
+
   const std::string path_;
 };
 
@@ -134,6 +144,15 @@ absl::StatusOr<std::optional<std::string>> Uv(const VenvConfig& config, const Su
   if (config.backend != VenvBackend::kVenv) uv = LocateProgram("uv", around);
   if (uv.has_value() || config.backend != VenvBackend::kUv) return uv;
   return base::Error(ErrorCode::kProgramNotFound, "there is no uv in PATH");
+}
+
+// The programs that read them stand elsewhere, where no other directory on the way need exist.
+absl::Status MakeAbsolute(std::vector<std::string>& paths, const Surroundings& around) {
+  for (std::string& path : paths) {
+    LEASH_ASSIGN_OR_RETURN(path, AbsolutePath(path, around, "a directory of packages"));
+    path = base::HostFileSystem().Canonical(path).value_or(path);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckConfig(const VenvConfig& config) {
@@ -181,7 +200,7 @@ void AddIndexArguments(const VenvConfig& config, bool uv, std::vector<std::strin
   for (const std::string& directory : config.find_links) words.insert(words.end(), {"--find-links", directory});
 }
 
-// What of it is not there, with the files' texts for those that need looking at.
+// What of it is not there, with the lines of those files that need looking at.
 struct Missing {
   std::vector<std::string> packages;
   std::vector<std::string> files;
@@ -196,7 +215,7 @@ absl::StatusOr<Missing> MissingOf(const std::vector<std::string>& packages, cons
     if (!IsInstalled(package, site_packages)) missing.packages.push_back(package);
   }
   for (const std::string& path : files) {
-    std::optional<std::string> text = ReadSmallFile(path);
+    const std::optional<std::string> text = ReadSmallFile(path);
     if (!text.has_value()) {
       return base::Error(ErrorCode::kPathNotFound,
                          fmt::format("cannot read the requirements file {}", base::Printable(path)));
@@ -204,7 +223,9 @@ absl::StatusOr<Missing> MissingOf(const std::vector<std::string>& packages, cons
     LEASH_ASSIGN_OR_RETURN(const std::vector<std::string> lines, RequirementsIn(*text, path, elsewhere));
     const bool all = std::all_of(lines.begin(), lines.end(),
                                  [&](const std::string& line) { return IsInstalled(line, site_packages); });
-    if (!all) missing.files.push_back(*std::move(text));
+    // What was looked at is handed on, never the file: pip would split and decode its lines in ways of its own. An
+    // empty comment comes first, so that nothing after it is taken for a byte order mark.
+    if (!all) missing.files.push_back(fmt::format("#\n{}\n", fmt::join(lines, "\n")));
   }
   return missing;
 }
@@ -247,8 +268,8 @@ absl::Status InstallInto(const VenvConfig& config, const Missing& missing, const
   if (!missing.packages.empty()) task.programs.emplace_back("--");
   task.programs.insert(task.programs.end(), missing.packages.begin(), missing.packages.end());
   if (!config.allow_sdist.has_value()) return RunBuild(task);
-  const BuildDirectory builds(config.path);
-  interpreter.env.emplace_back("TMPDIR", builds.path());
+  LEASH_ASSIGN_OR_RETURN(const std::unique_ptr<BuildDirectory> builds, BuildDirectory::Make(config.path));
+  interpreter.env.emplace_back("TMPDIR", builds->path());
   return RunBuild(task);
 }
 
@@ -257,9 +278,10 @@ absl::Status InstallInto(const VenvConfig& config, const Missing& missing, const
 
 absl::StatusOr<VenvManager> VenvManager::Create(const VenvConfig& config) {
   const python::Surroundings around = python::Surroundings::OfProcess();
-  LEASH_ASSIGN_OR_RETURN(const std::string path, python::AbsolutePath(config.path, around));
+  LEASH_ASSIGN_OR_RETURN(const std::string path, python::AbsolutePath(config.path, around, "the virtual environment"));
   LEASH_RETURN_IF_ERROR(python::CheckConfig(config));
   VenvConfig made = config;
+  LEASH_RETURN_IF_ERROR(python::MakeAbsolute(made.find_links, around));
   {
     LEASH_ASSIGN_OR_RETURN(const python::VenvDirectory directory, python::VenvDirectory::Hold(path, true));
     made.path = directory.path();
@@ -287,12 +309,13 @@ absl::StatusOr<VenvManager> VenvManager::Create(const VenvConfig& config) {
 
 absl::StatusOr<VenvManager> VenvManager::Open(const std::string& path, VenvConfig config) {
   const python::Surroundings around = python::Surroundings::OfProcess();
-  LEASH_ASSIGN_OR_RETURN(const std::string absolute, python::AbsolutePath(path, around));
+  LEASH_ASSIGN_OR_RETURN(const std::string absolute, python::AbsolutePath(path, around, "the virtual environment"));
   const std::optional<std::string> canonical = base::HostFileSystem().Canonical(absolute);
   if (!canonical.has_value() || !python::IsVenv(*canonical)) {
     return base::Error(ErrorCode::kPathNotFound, fmt::format("{} is no virtual environment", base::Printable(path)));
   }
   config.path = *canonical;
+  LEASH_RETURN_IF_ERROR(python::MakeAbsolute(config.find_links, around));
   return VenvManager(std::move(config), python::SitePackagesIn(*canonical));
 }
 

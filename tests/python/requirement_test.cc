@@ -22,9 +22,12 @@ TEST(Requirement, IsANameOfAnIndex) {
   for (const char* text : {"", " ", "-e .", "--index-url=http://x", " -r x", "a\nb", "a\n--index-url=x"}) {
     EXPECT_FALSE(CheckRequirement(text, true).ok()) << text;
   }
-  for (const char* text : {".", "./dir", "/dir", "git+https://x/y", "a @ file:///x", "a@https://x", "dir/sub"}) {
+  for (const char* text : {"git+https://x/y", "a @ https://x/y", "a@https://x", "https://x/a-1.0.tar.gz"}) {
     EXPECT_FALSE(CheckRequirement(text, false).ok()) << text;
     EXPECT_TRUE(CheckRequirement(text, true).ok()) << text;
+  }
+  for (const char* text : {".", "./dir", "/dir", "dir/sub", "a @ file:///x", "a @ ./x", "file:x"}) {
+    EXPECT_FALSE(CheckRequirement(text, true).ok()) << text;
   }
 }
 
@@ -34,10 +37,19 @@ TEST(Requirement, FilesHoldNothingElse) {
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_THAT(*found, ElementsAre("requests", "numpy==1   --hash=sha256:ab", "--pre", "a#b"));
   for (const char* text : {"-r other", "-c other", "--index-url http://x", "-i x", "--extra-index-url=x", "-f x",
-                           "a --config-settings=x", "--trusted-host x", "a\\\n\n-r x"}) {
+                           "a --config-settings=x", "--trusted-host x", "a\\\n\n-r x", "a\t--index-url=x", "a -i x",
+                           "-e .", "./dir", "a --hash=sha256:ab --index-url=x"}) {
     EXPECT_FALSE(RequirementsIn(text, "f", true).ok()) << text;
   }
-  for (const char* text : {"-e .", "--no-binary :all:", "./dir", "a @ https://x/y"}) {
+  // pip begins a new line at each of these.
+  for (const char* end : {"\r", "\v", "\f", "\x1c", "\x1e", "\xc2\x85", "\xe2\x80\xa8"}) {
+    EXPECT_FALSE(RequirementsIn(std::string("a --hash=sha256:ab") + end + "--no-binary=:all:", "f", true).ok()) << end;
+  }
+  EXPECT_FALSE(RequirementsIn("\xff\xfe"
+                              "a\n",
+                              "f", true)
+                   .ok());
+  for (const char* text : {"--no-binary :all:", "a @ https://x/y"}) {
     EXPECT_FALSE(RequirementsIn(text, "f", false).ok()) << text;
     EXPECT_TRUE(RequirementsIn(text, "f", true).ok()) << text;
   }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "base/unique_fd.h"
 #include "cli/temporary_directory.h"
@@ -114,6 +115,30 @@ TEST_F(VenvTest, ThatIsThereIsUsedAndWhatIsMissingInstalled) {
   EXPECT_TRUE(VenvManager::Open(disk_.Path("env")).ok());
 }
 
+// A comment that names UTF-7 as the encoding: to pip, a line end and an option follow in it.
+TEST_F(VenvTest, FilesOfRequirementsMeanWhatLeashReads) {
+  VenvConfig config = Config("env");
+  config.requirements = {
+      disk_.MakeFile("requirements.txt", "# coding: utf-7\n# +AAo---no-binary :all:\nleash-tiny # why\n")};
+  const auto venv = VenvManager::Create(config);
+  EXPECT_TRUE(venv.ok()) << venv.status() << "\nit is a wheel, and would not be taken";
+}
+
+TEST_F(VenvTest, DirectoriesOfPackagesMayBeRelative) {
+  VenvConfig config = Config("env");
+  config.packages = {"leash-tiny"};
+  config.find_links = {std::filesystem::relative(disk_.Path("packages")).string()};
+  const auto venv = VenvManager::Create(config);
+  EXPECT_TRUE(venv.ok()) << venv.status();
+}
+
+TEST_F(VenvTest, IsNotWrittenThroughALink) {
+  const std::string target = disk_.MakeDirectory("elsewhere");
+  ASSERT_EQ(::symlink(target.c_str(), disk_.Path("env").c_str()), 0);
+  EXPECT_EQ(GetErrorCode(VenvManager::Create(Config("env")).status()), ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(std::filesystem::is_empty(target));
+}
+
 TEST_F(VenvTest, ThatWasLeftHalfMadeIsCompleted) {
   disk_.MakeFile("env/pyvenv.cfg", "home = /usr/bin\n");
   disk_.MakeDirectory("env/bin");
@@ -219,7 +244,9 @@ TEST_F(VenvTest, HoldsAHostileBuild) {
   EXPECT_THAT(came, HasSubstr("'variable': 'unset'"));
   EXPECT_FALSE(testing::Exists(target));
   EXPECT_FALSE(listener.SomebodyCame());
-  EXPECT_FALSE(testing::Exists(disk_.Path("env/build-tmp")));
+  for (const auto& entry : std::filesystem::directory_iterator(disk_.Path("env"))) {
+    EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr("build"))) << "the builds' own directory";
+  }
 }
 
 TEST(BuildSandbox, ReachesTheIndexAlone) {
