@@ -126,6 +126,33 @@ TEST_F(FoundFileTest, MayGrantMoreInsideItsOwnDirectory) {
   EXPECT_TRUE(Judged(root_, "[workdir]\npath = \"out\"\n").ok());
 }
 
+// Each guard by name, by what it is in, and by what is in it; in a repository below, too.
+TEST_F(FoundFileTest, MayNotOpenWhatIsGuarded) {
+  for (const char* directory : {".git/hooks/x", ".vscode", "sub/.git/hooks", "out"}) root_.MakeDirectory(directory);
+  root_.MakeFile(".git/config", "");
+  for (const char* path : {".git", ".git/hooks", ".git/hooks/x", ".git/config", ".vscode", "sub/.git"}) {
+    const std::string list = std::string("= [\"") + path + "\"]\n";
+    EXPECT_TRUE(Mentions(Judged(root_, "[paths]\nwritable " + list), "which protect_project_files guards")) << path;
+    EXPECT_TRUE(Judged(root_, "[paths]\nexecutable " + list).ok()) << path;
+    const std::string value = std::string("= \"") + path + "\"\n";
+    EXPECT_TRUE(Mentions(Judged(root_, "[python]\nvenv " + value), "which protect_project_files guards")) << path;
+  }
+  EXPECT_TRUE(Mentions(Judged(root_, "[workdir]\npath = \".git\"\n"), "guards"));
+  EXPECT_TRUE(Judged(root_, "[paths]\nwritable = [\"out\", \"sub\"]\n").ok());
+  EXPECT_TRUE(Judged(root_, "[python]\nvenv = \"new/.venv\"\n").ok());
+}
+
+TEST_F(FoundFileTest, MayNotSayWhichPythonRuns) {
+  EXPECT_TRUE(Mentions(Judged(root_, "[python]\ninterpreter = \"bin/python\"\n"), "is a path"));
+  EXPECT_TRUE(Judged(root_, "[python]\ninterpreter = \"python3.12\"\n").ok());
+  EXPECT_TRUE(Mentions(Judged(root_, "[python]\nvenv = \".\"\n"), "the file's own directory"));
+  // Through a link that came along.
+  ASSERT_EQ(::symlink("/var/tmp", root_.Path("link").c_str()), 0);
+  for (const char* text : {"venv = \"link\"", "requirements = [\"link/r.txt\"]", "find-links = [\"link\"]"}) {
+    EXPECT_TRUE(Mentions(Judged(root_, std::string("[python]\n") + text + "\n"), "is outside")) << text;
+  }
+}
+
 TEST_F(FoundFileTest, MayNotLoosen) {
   const std::string where = root_.Path("leash.toml");
   const auto refused = [&](std::string_view text, std::string_view expected) {

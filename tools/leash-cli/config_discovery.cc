@@ -4,8 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
+#include <vector>
 
 #include "base/file_system.h"
 #include "base/path.h"
@@ -87,6 +90,7 @@ class Judge {
     LEASH_RETURN_IF_ERROR(CheckPython());
     LEASH_RETURN_IF_ERROR(CheckOutsideWriting());
     LEASH_RETURN_IF_ERROR(CheckProtections());
+    LEASH_RETURN_IF_ERROR(CheckGuards());
     return CheckNotWritable();
   }
 
@@ -144,19 +148,26 @@ class Judge {
     }
     if (!python.index_urls.empty()) return RefuseKey("python.index-urls", kNamedOnly);
     if (!python.package_hosts.empty()) return RefuseKey("python.package-hosts", kNamedOnly);
-    constexpr std::string_view kElsewhere = "is outside the file's own directory";
-    const auto outside = [&](const std::string& path) { return path.starts_with('/') && IsOutside(path); };
-    if (python.venv.has_value() && outside(*python.venv)) return RefuseKey("python.venv", kElsewhere);
-    if (python.interpreter.has_value() && outside(*python.interpreter)) {
-      return RefuseKey("python.interpreter", kElsewhere);
+    // It would run while packages are installed, with a network.
+    if (python.interpreter.has_value() && python.interpreter->find('/') != std::string::npos) {
+      return RefuseKey("python.interpreter", fmt::format("is a path, which {}", kNamedOnly));
     }
-    if (std::any_of(python.requirements.begin(), python.requirements.end(), outside)) {
-      return RefuseKey("python.requirements", kElsewhere);
+    if (python.venv.has_value() && Canonical(*python.venv) == file_.directory) {
+      return RefuseKey("python.venv", "is the file's own directory");
     }
-    if (std::any_of(python.find_links.begin(), python.find_links.end(), outside)) {
-      return RefuseKey("python.find-links", kElsewhere);
+    for (const auto& [key, path] : PythonPaths()) {
+      if (IsOutside(path)) return RefuseKey(key, "is outside the file's own directory");
     }
     return absl::OkStatus();
+  }
+
+  std::vector<std::pair<std::string, std::string>> PythonPaths() const {
+    const PythonLayer& python = file_.layer.python;
+    std::vector<std::pair<std::string, std::string>> paths;
+    if (python.venv.has_value()) paths.emplace_back("python.venv", *python.venv);
+    for (const std::string& path : python.requirements) paths.emplace_back("python.requirements", path);
+    for (const std::string& path : python.find_links) paths.emplace_back("python.find-links", path);
+    return paths;
   }
 
   bool IsOutside(const std::string& path) const { return !base::IsAtOrBelow(Canonical(path), file_.directory); }
@@ -180,8 +191,47 @@ class Judge {
     for (std::size_t i = 0; i < file_.layer.grants.size(); ++i) {
       LEASH_RETURN_IF_ERROR(CheckProtection(file_.layer.grants[i].path, open, file_.grant_origins[i]));
     }
+    for (const auto& [key, path] : PythonPaths()) {
+      LEASH_RETURN_IF_ERROR(CheckProtection(path, open, OriginOf(key)));
+    }
     if (!file_.layer.working_dir.has_value()) return absl::OkStatus();
     return CheckProtection(*file_.layer.working_dir, open, OriginOf("workdir.path"));
+  }
+
+  // What is guarded in a directory that may be written stays so: a file that opens .git/hooks by name, or .git, or has
+  // packages installed there, would go around that.
+  absl::Status CheckGuards() const {
+    std::vector<std::pair<std::string, Origin>> opened;
+    for (std::size_t i = 0; i < file_.layer.grants.size(); ++i) {
+      const Grant& grant = file_.layer.grants[i];
+      if (Includes(grant.access, Access::kReadWrite)) opened.emplace_back(grant.path, file_.grant_origins[i]);
+    }
+    if (file_.layer.working_dir.has_value()) opened.emplace_back(*file_.layer.working_dir, OriginOf("workdir.path"));
+    if (file_.layer.python.venv.has_value()) opened.emplace_back(*file_.layer.python.venv, OriginOf("python.venv"));
+    for (const auto& [path, origin] : opened) LEASH_RETURN_IF_ERROR(CheckGuard(Canonical(path), origin));
+    return absl::OkStatus();
+  }
+
+  // Against what would be guarded in each directory from the file's own down, were that open.
+  absl::Status CheckGuard(const std::string& path, const Origin& origin) const {
+    LEASH_ASSIGN_OR_RETURN(const std::vector<std::string> still, GuardedWhenOpen(path));
+    for (std::string_view at = path; at != file_.directory && at != "/";) {
+      at = base::ParentOf(at);
+      LEASH_ASSIGN_OR_RETURN(const std::vector<std::string> guarded, GuardedWhenOpen(std::string(at)));
+      for (const std::string& one : guarded) {
+        if (!base::IsAtOrBelow(one, path) && !base::IsAtOrBelow(path, one)) continue;
+        if (std::find(still.begin(), still.end(), one) != still.end()) continue;
+        return RefuseAt(origin, fmt::format("opens {}, which protect_project_files guards", base::Printable(one)));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  static absl::StatusOr<std::vector<std::string>> GuardedWhenOpen(const std::string& path) {
+    if (!base::HostFileSystem().Canonical(path).has_value()) return std::vector<std::string>();
+    SandboxConfig open;
+    open.grants = {{path, Access::kReadWrite}};
+    return GuardedIn(open);
   }
 
   // A plan holds a protection only where something is open that it closes: so everything is, but for what the

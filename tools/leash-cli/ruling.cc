@@ -23,4 +23,11 @@ absl::StatusOr<Ruling> RulingOn(const std::string& path, const SandboxConfig& co
   return ruling;
 }
 
+absl::StatusOr<std::vector<std::string>> GuardedIn(const SandboxConfig& config) {
+  LEASH_ASSIGN_OR_RETURN(const std::string text, Explain(config, /*network_denied=*/true, ExplainFormat::kJson));
+  const nlohmann::json document = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object()) return base::Error(ErrorCode::kUnknown, "the explanation of a sandbox is not JSON");
+  return document.value("guarded", std::vector<std::string>());
+}
+
 }  // namespace leash::cli

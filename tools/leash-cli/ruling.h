@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "layer.h"
@@ -17,5 +18,9 @@ struct Ruling {
 
 // Errors: those that a sandbox of this configuration would give, such as a missing granted path.
 absl::StatusOr<Ruling> RulingOn(const std::string& path, const SandboxConfig& config, NetworkMode network);
+
+// What would be guarded (SecurityConfig::protect_project_files): it stays as it is where it could be written otherwise.
+// Errors: the same.
+absl::StatusOr<std::vector<std::string>> GuardedIn(const SandboxConfig& config);
 
 }  // namespace leash::cli
