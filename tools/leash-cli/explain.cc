@@ -6,15 +6,28 @@
 #include "base/status.h"
 #include "commands.h"
 #include "messages.h"
+#include "nlohmann/json.hpp"
 #include "options.h"
+#include "python_settings.h"
 
 namespace leash::cli {
 namespace {
 
+absl::StatusOr<std::string> WithPythonIn(const std::string& text, const Settings& settings, ExplainFormat format) {
+  if (format == ExplainFormat::kText) return text + PythonText(settings);
+  auto document = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object()) return base::Error(ErrorCode::kUnknown, "the explanation of a sandbox is not JSON");
+  document["python"] = PythonJson(settings);
+  return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
 absl::StatusOr<std::string> TextFor(const Settings& settings, const CommandLine& line) {
   const bool denied = settings.network == NetworkMode::kDeny;
   const ExplainFormat format = line.Has(OptionId::kJson) ? ExplainFormat::kJson : ExplainFormat::kText;
-  if (line.words.empty()) return leash::Explain(settings.config, denied, format);
+  if (line.words.empty()) {
+    LEASH_ASSIGN_OR_RETURN(const std::string text, leash::Explain(settings.config, denied, format));
+    return SpeaksOfPython(settings.python) ? WithPythonIn(text, settings, format) : text;
+  }
   return ExplainPath(settings.config, denied, line.words.front(), format);
 }
 

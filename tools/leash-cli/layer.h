@@ -40,6 +40,8 @@ struct PythonLayer {
   std::vector<std::string> package_hosts;
   std::vector<std::string> find_links;
   std::optional<bool> no_index;
+
+  bool operator==(const PythonLayer&) const = default;
 };
 
 // Unset and empty mean: not said here. Nothing has a default that could be taken for a choice.

@@ -20,39 +20,12 @@
 #include "messages.h"
 #include "options.h"
 #include "python_arguments.h"
+#include "python_settings.h"
 #include "signal_relay.h"
 #include "terminal_relay.h"
 
 namespace leash::cli {
 namespace {
-
-VenvConfig VenvOf(const Settings& settings) {
-  const PythonLayer& python = settings.python;
-  VenvConfig venv;
-  if (python.venv.has_value()) venv.path = *python.venv;
-  venv.interpreter = python.interpreter;
-  venv.packages = python.packages;
-  venv.requirements = python.requirements;
-  venv.system_site_packages = python.system_site_packages.value_or(false);
-  if (python.use_uv.has_value()) venv.backend = *python.use_uv ? VenvBackend::kUv : VenvBackend::kVenv;
-  venv.index_urls = python.index_urls;
-  venv.package_hosts = python.package_hosts;
-  venv.find_links = python.find_links;
-  venv.no_index = python.no_index.value_or(false);
-  if (python.allow_sdist.value_or(false)) venv.allow_sdist = unsafe::AllowSdist();
-  venv.allow_addresses = settings.config.allow_addresses;
-  venv.name_servers = settings.config.name_servers;
-  venv.upstream_proxy = settings.config.upstream_proxy;
-  venv.namespaces = settings.config.namespaces;
-  venv.accept_degraded_kernel = settings.config.accept_degraded_kernel;
-  if (::isatty(STDERR_FILENO) != 0) venv.progress_fd = STDERR_FILENO;
-  return venv;
-}
-
-bool WantsVenv(const PythonLayer& python) {
-  return python.venv.has_value() || !python.packages.empty() || !python.requirements.empty() ||
-         python.allow_pip_install.value_or(false);
-}
 
 // In a process of its own, which ends with this one's terminal: installing takes a while, and a SignalRelay, which
 // must stand before any thread does, would keep SIGINT from ending it. Gives leash's exit status.
@@ -76,7 +49,8 @@ int MakeVenvApart(const VenvConfig& venv) {
 absl::StatusOr<PythonInterpreter> Interpreter(const Settings& settings, int& code) {
   const PythonLayer& python = settings.python;
   if (!WantsVenv(python)) return FindPython({.interpreter = python.interpreter, .venv = std::nullopt});
-  const VenvConfig venv = VenvOf(settings);
+  VenvConfig venv = VenvOf(settings);
+  if (::isatty(STDERR_FILENO) != 0) venv.progress_fd = STDERR_FILENO;
   const bool complete = python.packages.empty() && python.requirements.empty() && VenvManager::Open(venv.path).ok();
   if (!complete) code = MakeVenvApart(venv);
   if (code != 0) return base::Error(ErrorCode::kIo, "");
