@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "leash_terminal.h"
 #include "network_fixture.h"
+#include "nlohmann/json.hpp"
 
 namespace leash::testing {
 namespace {
@@ -69,6 +70,65 @@ TEST_P(PythonTest, FindsScriptsFromAnyDirectory) {
   root().MakeFile("project/alone.py", "import os; print(os.getcwd() == os.environ['HOME'])\n");
   EXPECT_EQ(Python({"--strict", "alone.py"}).out, "True\n");
   EXPECT_EQ(Python({"--workdir", root().MakeDirectory("work"), "here.py"}).code, 0);
+}
+
+// A link in a cloned repository may lead anywhere.
+TEST_P(PythonTest, OpensNothingProtectedForAScript) {
+  const std::string secret = root().MakeFile("home/.ssh/key.py", "print('opened')\n");
+  ASSERT_EQ(::symlink("../home/.ssh/key.py", Project("link.py").c_str()), 0);
+  ASSERT_EQ(::symlink("../home/.ssh", Project("links").c_str()), 0);
+  HandOver();
+  for (const std::string& word : {std::string("link.py"), std::string("links/key.py"), secret}) {
+    EXPECT_TRUE(FailsWith(Python({word}), 125, "is closed (protect_credentials); --readable opens it")) << word;
+    EXPECT_TRUE(FailsWith(Python({"--strict", word}), 125, "protect_credentials")) << word;
+  }
+  EXPECT_EQ(Python({"--readable", secret, "link.py"}).out, "opened\n") << "the control";
+  root().MakeFile("elsewhere/script.py", "print('opened')\n");
+  const std::string elsewhere = root().Path("elsewhere");
+  EXPECT_TRUE(FailsWith(Python({"--deny", elsewhere, "../elsewhere/script.py"}), 125, "is closed (denied)"));
+  EXPECT_EQ(Python({"../elsewhere/script.py"}).out, "opened\n") << "the control";
+}
+
+TEST_P(PythonTest, OpensNoMoreThanAScriptThatALinkLeadsTo) {
+  root().MakeFile("elsewhere/script.py", "print('ran')\nimport beside\n");
+  root().MakeFile("elsewhere/beside.py", "print('beside')\n");
+  ASSERT_EQ(::symlink("../elsewhere/script.py", Project("link.py").c_str()), 0);
+  const RunResult result = Python({"link.py"});
+  EXPECT_EQ(result.out, "ran\n");
+  EXPECT_THAT(result.err, HasSubstr("No module named 'beside'"));
+  EXPECT_EQ(Python({"../elsewhere/script.py"}).out, "ran\nbeside\n") << "the control";
+}
+
+TEST_P(PythonTest, LeavesAScriptsDirectoryAsItWasOpened) {
+  root().MakeFile("work/sub/script.py", "open(__file__ + '.made', 'w')\nprint('wrote')\n");
+  HandOver();
+  const std::string work = root().Path("work");
+  EXPECT_EQ(Python({"--workdir", work, "../work/sub/script.py"}).out, "wrote\n");
+  EXPECT_EQ(Python({"--writable", work, "../work/sub/script.py"}).out, "wrote\n");
+  EXPECT_EQ(Python({"../work/sub/script.py"}).code, 1) << "the control";
+}
+
+TEST_P(PythonTest, IsExplained) {
+  EXPECT_THAT(Leash({"explain"}).out, Not(HasSubstr("python:")));
+  const RunResult text = Leash({"explain", "--python", kPython, "-p", "six", "--allow-sdist"});
+  EXPECT_THAT(text.out,
+              AllOf(HasSubstr("python: what 'leash python' has"), HasSubstr("interpreter  /usr/bin/python3\n"),
+                    HasSubstr("packages     six\n"), HasSubstr("come from    PyPI\n"),
+                    HasSubstr("weakened     code of packages runs"), HasSubstr("it is made first")))
+      << text.err;
+  root().MakeFile("project/leash.toml", "[python]\nvenv = 'env'\nrequirements = ['r.txt']\n");
+  const auto json = nlohmann::json::parse(Leash({"explain", "--json", "--python", kPython}).out, nullptr, false);
+  ASSERT_TRUE(json.is_object());
+  EXPECT_EQ(json["isolation"], "default");
+  const nlohmann::json& python = json["python"];
+  EXPECT_EQ(python["interpreter"], kPython);
+  EXPECT_EQ(python["environment"]["path"], Project("env"));
+  EXPECT_EQ(python["environment"]["made"], false);
+  EXPECT_EQ(python["environment"]["writable"], false);
+  EXPECT_EQ(python["requirements"], nlohmann::json::array({Project("r.txt")}));
+  EXPECT_EQ(python["allow_sdist"], false);
+  const auto missing = nlohmann::json::parse(Leash({"explain", "--json", "--python", "python9.9"}).out, nullptr, false);
+  EXPECT_THAT(missing["python"]["error"].get<std::string>(), HasSubstr("python9.9"));
 }
 
 TEST_P(PythonTest, ReadsAScriptFromStdin) {
@@ -165,6 +225,29 @@ if __name__ == "__main__":
   EXPECT_EQ(result.out, "all\n") << result.err;
 }
 
+// Without namespaces, /dev/shm is everybody's. What cannot be had there is named.
+TEST_P(PythonTest, SaysWhatOpensSharedMemory) {
+  const RunResult result =
+      Python({"--namespaces", "off", "--report", "-c", "import multiprocessing; multiprocessing.Lock()"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("PermissionError"), HasSubstr("--writable /dev/shm")));
+}
+
+TEST_P(PythonTest, RunsNumpy) {
+  if (std::system("/usr/bin/python3 -c 'import numpy' 2>/dev/null") != 0) GTEST_SKIP() << "no python3-numpy";
+  // Large enough for its libraries to use threads of their own.
+  const std::string code =
+      "import numpy as n\na = n.ones((600, 600))\nassert (a @ a == 600).all()\n"
+      "print(n.linalg.inv(n.eye(200) * 2)[0, 0], n.random.default_rng(1).random() < 1)";
+  for (const std::vector<std::string>& options : {std::vector<std::string>(), {"--strict"}, {"--namespaces", "off"}}) {
+    std::vector<std::string> words = options;
+    words.insert(words.end(), {"-c", code});
+    const RunResult result = Python(words);
+    EXPECT_EQ(result.out, "0.5 True\n") << result.err;
+    EXPECT_EQ(result.err, "");
+  }
+}
+
 TEST_P(PythonTest, IsInteractiveOnATerminal) {
   HandOver();
   LeashTerminal terminal(binary(), StartOfPython({}));
@@ -225,7 +308,7 @@ TEST_P(PythonTest, TakesItsSettingsFromTheFile) {
   if (!HasVenv()) GTEST_SKIP() << "no ensurepip here";
   root().MakeFile("project/leash.toml", "[python]\nvenv = 'env'\ninterpreter = '/usr/bin/python3'\nuse-uv = false\n");
   const RunResult outside = Leash({"python", "-c", "1"});
-  EXPECT_TRUE(FailsWith(outside, 125, "python.interpreter is outside the file's own directory"));
+  EXPECT_TRUE(FailsWith(outside, 125, "python.interpreter is a path"));
   root().MakeFile("project/leash.toml", "[python]\nvenv = 'env'\ninterpreter = 'python3'\nuse-uv = false\n");
   Start start = StartOf({"python", "-c", "import sys; print(sys.prefix)"});
   start.directory = root().MakeDirectory("project/deep");

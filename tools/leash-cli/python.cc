@@ -15,12 +15,15 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "commands.h"
+#include "fmt/format.h"
 #include "in_sandbox.h"
 #include "messages.h"
 #include "options.h"
 #include "python_arguments.h"
 #include "python_settings.h"
+#include "ruling.h"
 #include "signal_relay.h"
 #include "terminal_relay.h"
 
@@ -58,7 +61,7 @@ absl::StatusOr<PythonInterpreter> Interpreter(const Settings& settings, int& cod
       {.interpreter = std::nullopt, .venv = venv.path, .allow_pip_install = python.allow_pip_install.value_or(false)});
 }
 
-// Modules beside a script are part of it. Not where the directory holds other people's things or all of one's own.
+// Not where the directory holds other people's things or all of one's own.
 bool MayGrantDirectory(const std::string& directory) {
   struct stat status = {};
   if (::stat(directory.c_str(), &status) != 0 || (status.st_mode & (S_IWOTH | S_ISVTX)) != 0) return false;
@@ -68,19 +71,43 @@ bool MayGrantDirectory(const std::string& directory) {
   return canonical.has_value() && !base::IsAtOrBelow(*canonical, directory);
 }
 
-// The script is found where the user stands, whatever directory the sandbox starts in.
-void AddScript(const std::string& current_dir, std::string& word, SandboxConfig& config) {
+// Opens `path`, which leads to `canonical`, for reading where no rule opens that yet. That of home directories gives way: a script is
+// named by who runs it. Nothing else that closes something does, since a link in a cloned repository may lead anywhere.
+// Gives the rule in the way.
+absl::StatusOr<std::string> Open(const std::string& path, const std::string& canonical, Settings& settings) {
+  LEASH_ASSIGN_OR_RETURN(const Ruling ruling, RulingOn(canonical, settings.config, settings.network));
+  if (Includes(ruling.access, Access::kRead)) return std::string();
+  const bool home = ruling.kind == "protection" && ruling.reason == "protect_user_home";
+  if ((ruling.kind == "protection" || ruling.kind == "deny") && !home) return ruling.reason;
+  settings.config.grants.push_back({path, Access::kRead});
+  return std::string();
+}
+
+// The script is found where the user stands, whatever directory the sandbox starts in. Modules beside it are part of
+// it, unless it is a link to somewhere else.
+absl::Status AddScript(const std::string& current_dir, std::string& word, Settings& settings) {
   const std::string path = word.starts_with('/') ? word : base::JoinPath(current_dir, word);
   const std::optional<std::string> canonical = base::HostFileSystem().Canonical(path);
   // Python says it better.
-  if (!canonical.has_value()) return;
-  config.grants.push_back({path, Access::kRead});
-  const std::string directory(base::ParentOf(*canonical));
+  if (!canonical.has_value()) return absl::OkStatus();
+  // Of a path with "..", not all directories need be there inside.
+  const bool plain = base::NormalizePath(path, "/") == path;
+  if (settings.config.start_dir != current_dir) word = plain ? path : *canonical;
+  // Below the directory that the sandbox starts in, nothing is to be opened.
+  if (settings.config.start_dir && base::IsAtOrBelow(*canonical, *settings.config.start_dir)) return absl::OkStatus();
   const bool file = base::HostFileSystem().TypeOf(*canonical) == base::FileType::kRegular;
-  if (file && config.isolation != Isolation::kStrict && MayGrantDirectory(directory)) {
-    config.grants.push_back({directory, Access::kRead});
+  if (!file && !MayGrantDirectory(*canonical)) return absl::OkStatus();
+  LEASH_ASSIGN_OR_RETURN(const std::string closed_by, Open(path, *canonical, settings));
+  if (!closed_by.empty()) {
+    return base::Error(ErrorCode::kInvalidArgument, fmt::format("the script {} is closed ({}); --readable opens it",
+                                                                base::Printable(*canonical), closed_by));
   }
-  if (config.start_dir != current_dir) word = path;
+  const std::string directory(base::ParentOf(*canonical));
+  const bool beside = base::HostFileSystem().Canonical(std::string(base::ParentOf(path))) == directory;
+  if (!file || !beside || settings.config.isolation == Isolation::kStrict || !MayGrantDirectory(directory)) {
+    return absl::OkStatus();
+  }
+  return Open(directory, directory, settings).status();
 }
 
 }  // namespace
@@ -99,7 +126,8 @@ int Python(const CommandLine& line) {
   if (const std::optional<std::size_t> script = ScriptAmong(words)) {
     const absl::StatusOr<std::string> current_dir = CurrentDirectory();
     if (!current_dir.ok()) return Fail(current_dir.status());
-    AddScript(*current_dir, words[*script], settings.config);
+    const absl::Status added = AddScript(*current_dir, words[*script], settings);
+    if (!added.ok()) return Fail(added);
   }
   settings.config = WithPython(std::move(settings.config), *python);
   const bool repl = words.empty() && ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
