@@ -144,7 +144,8 @@ struct Pair {
   const char* ours;
   const char* rival;
 };
-constexpr Pair kPairs[] = {{"leash-off", "minimal"}, {"leash", "bwrap"}, {"leash-py", "python"}};
+constexpr Pair kPairs[] = {
+    {"leash-off", "minimal"}, {"leash", "bwrap"}, {"leash-py", "python"}, {"leash-py", "run-py"}};
 
 struct Ratios {
   double overhead;  // of the medians of the differences to raw
@@ -255,6 +256,7 @@ int main(int argc, char** argv) {
        .argv = {"bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--unshare-all",
                 "--die-with-parent", "/bin/true"}},
       {.name = "python", .argv = {"/usr/bin/python3", "-c", "print(1)"}},
+      {.name = "run-py", .argv = {options.leash, "run", "/usr/bin/python3", "-c", "print(1)"}},
       {.name = "leash-py", .argv = {options.leash, "python", "--python", "/usr/bin/python3", "-c", "print(1)"}},
   };
 

@@ -71,9 +71,9 @@ bool MayGrantDirectory(const std::string& directory) {
   return canonical.has_value() && !base::IsAtOrBelow(*canonical, directory);
 }
 
-// Opens `path`, which leads to `canonical`, for reading where no rule opens that yet. That of home directories gives way: a script is
-// named by who runs it. Nothing else that closes something does, since a link in a cloned repository may lead anywhere.
-// Gives the rule in the way.
+// Opens `path`, which leads to `canonical`, for reading where no rule opens that yet. That of home directories gives
+// way: a script is named by who runs it. Nothing else that closes something does, since a link in a cloned repository
+// may lead anywhere. Gives the rule in the way.
 absl::StatusOr<std::string> Open(const std::string& path, const std::string& canonical, Settings& settings) {
   LEASH_ASSIGN_OR_RETURN(const Ruling ruling, RulingOn(canonical, settings.config, settings.network));
   if (Includes(ruling.access, Access::kRead)) return std::string();
