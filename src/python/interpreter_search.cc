@@ -96,8 +96,12 @@ absl::StatusOr<std::string> LocateAnyInterpreter(const Surroundings& around) {
 }
 
 std::optional<std::string> LocateProgram(std::string_view name, const Surroundings& around) {
-  const std::vector<std::string> found = InPath(name, around);
-  return found.empty() ? std::nullopt : std::optional(found.front());
+  for (std::string& program : InPath(name, around)) {
+    const std::optional<std::string> root = PyenvRootOf(program);
+    if (!root.has_value()) return std::move(program);
+    if (auto real = PyenvProgram(*root, std::string(name), around.environment, around.current_dir)) return real;
+  }
+  return std::nullopt;
 }
 
 }  // namespace leash::python

@@ -26,7 +26,7 @@ absl::StatusOr<std::string> LocateInterpreter(const std::string& name, const Sur
 // The first of python3 and python in PATH.
 absl::StatusOr<std::string> LocateAnyInterpreter(const Surroundings& around);
 
-// The first program of that name in PATH. nullopt: there is none.
+// The first program of that name in PATH; of a shim of pyenv, what it would run. nullopt: there is none.
 std::optional<std::string> LocateProgram(std::string_view name, const Surroundings& around);
 
 }  // namespace leash::python

@@ -270,6 +270,7 @@ absl::Status InstallInto(const VenvConfig& config, const Missing& missing, const
   if (!config.allow_sdist.has_value()) return RunBuild(task);
   LEASH_ASSIGN_OR_RETURN(const std::unique_ptr<BuildDirectory> builds, BuildDirectory::Make(config.path));
   interpreter.env.emplace_back("TMPDIR", builds->path());
+  interpreter.env.emplace_back("UV_CACHE_DIR", base::JoinPath(builds->path(), "uv"));  // has what builds are built with
   return RunBuild(task);
 }
 

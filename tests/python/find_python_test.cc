@@ -78,6 +78,19 @@ TEST_F(FindPythonTest, OfPyenv) {
   EXPECT_THAT(found.env, Contains(Pair("PATH", StartsWith(prefix + "/bin:"))));
 }
 
+// Its shim is a script that needs the whole of pyenv.
+TEST_F(FindPythonTest, ProgramsBehindShims) {
+  const std::string uv = disk_.MakeFile("home/.pyenv/versions/3.11.7/bin/uv", kElf, 0755);
+  const std::string shims = disk_.MakeDirectory("home/.pyenv/shims");
+  disk_.MakeFile("home/.pyenv/shims/uv", "#!/bin/sh\n", 0755);
+  const std::string other = disk_.MakeFile("home/bin/uv", "", 0755);
+  around_.environment.Set("PATH", shims + ":" + disk_.Path("home/bin"));
+  EXPECT_EQ(LocateProgram("uv", around_), other) << "no version was chosen";
+  around_.environment.Set("PYENV_VERSION", "3.11.7");
+  EXPECT_EQ(LocateProgram("uv", around_), uv);
+  EXPECT_EQ(LocateProgram("missing", around_), std::nullopt);
+}
+
 // uv puts a link to its installation into ~/.local/bin; the directory of the minor version is a link, too.
 TEST_F(FindPythonTest, ManagedByUv) {
   const std::string uv = "home/.local/share/uv/python/";

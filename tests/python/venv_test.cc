@@ -148,7 +148,8 @@ TEST_F(VenvTest, ThatWasLeftHalfMadeIsCompleted) {
   EXPECT_EQ(Printed(*venv, "import sys; print(sys.prefix)"), disk_.Path("env") + "\n");
 }
 
-// Where there is no uv, a stand-in that takes its command line shows that it is found, granted and run inside.
+// Where there is no uv, a stand-in that takes its command line shows that it is found, granted and run inside. What uv
+// itself makes of those options is only seen by IsMadeWithARealUv, where one is installed.
 TEST_F(VenvTest, UvIsUsedWhereItIsThere) {
   disk_.MakeFile("bin/uv", R"(#!/bin/sh
 case "$1 $2 $3" in
