@@ -1,10 +1,10 @@
-#include "net/loop_handles.h"
+#include "base/loop_handles.h"
 
 #include <uv.h>
 
 #include <utility>
 
-namespace leash::net {
+namespace leash::base {
 
 struct SocketWatch::Node {
   uv_poll_t poll;
@@ -109,4 +109,4 @@ void Timer::Stop() { uv_timer_stop(&node_->timer); }
 
 std::uint64_t LoopNow(const uv_loop_t* loop) { return uv_now(loop); }
 
-}  // namespace leash::net
+}  // namespace leash::base
