@@ -18,7 +18,6 @@
 //
 //   leash::IpcRouter router;
 //   if (absl::Status status = router.Register(WebSearch()); !status.ok()) return Report(status);
-//   auto config = leash::SandboxConfig::Builder().Ipc(router).Build();
 //
 // What it has:
 //   Args        default-constructible. What is not given keeps the value that a new Args has.

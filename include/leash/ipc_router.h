@@ -39,7 +39,7 @@ struct IpcParameter {
   bool operator==(const IpcParameter&) const = default;
 };
 
-// What a command is, as `leash-ipc --list` and `--help` tell it. The server checks calls against it: an argument that
+// What a command is, as callers are told who ask. The server checks calls against it: an argument that
 // is not named here is an error, and so is a required one that is missing.
 struct IpcDescription {
   std::string summary;  // one line
