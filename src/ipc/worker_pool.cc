@@ -57,12 +57,15 @@ bool WorkerPool::StartThread() {
 }
 
 bool WorkerPool::Run(std::function<void()> work) {
-  const std::lock_guard lock(state_->mutex);
-  if (state_->ends) return false;
-  if (state_->idle <= state_->waiting.size() && threads_.size() < most_ && !StartThread() && threads_.empty())
-    return false;
-  state_->waiting.push_back(std::move(work));
-  state_->changed.notify_one();
+  const std::shared_ptr<State> state = state_;  // the work may end the pool before it is told to begin
+  {
+    const std::lock_guard lock(state->mutex);
+    if (state->ends) return false;
+    const bool needs_another = state->idle <= state->waiting.size() && threads_.size() < most_;
+    if (needs_another && !StartThread() && threads_.empty()) return false;
+    state->waiting.push_back(std::move(work));
+  }
+  state->changed.notify_one();
   return true;
 }
 
