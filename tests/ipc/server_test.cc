@@ -516,12 +516,52 @@ TEST_F(ServerTest, EndsWithCallsUnderWay) {
   EXPECT_TRUE(caller.Next().end);
 }
 
-class ListeningServerTest : public ServerTest {};
+class ListeningServerTest : public ServerTest {
+ protected:
+  void SetUp() override { ASSERT_NE(::mkdtemp(directory_.data()), nullptr); }
+  void TearDown() override {
+    ::unlink(Path().c_str());
+    ::rmdir(directory_.c_str());
+  }
+  std::string Path() const { return directory_ + "/socket"; }
+
+ private:
+  std::string directory_ = ::testing::TempDir() + "leash-ipc-XXXXXX";
+};
+
+struct ShellRun {
+  int status = -1;
+  std::string output;  // of both streams
+};
+
+ShellRun RunShell(const std::string& command) {
+  ShellRun run;
+  FILE* const pipe = ::popen((command + " 2>&1").c_str(), "r");
+  char buffer[4096];
+  while (const std::size_t got = std::fread(buffer, 1, sizeof(buffer), pipe)) run.output.append(buffer, got);
+  run.status = ::pclose(pipe);
+  return run;
+}
+
+TEST_F(ListeningServerTest, ServesAClientThatWasWrittenFromTheDocument) {
+  auto listener = base::ListenUnix(Path());
+  ASSERT_TRUE(listener.ok()) << listener.status().message();
+  ASSERT_TRUE(router_.Register(Echo()).ok());
+  ASSERT_TRUE(router_.Register(Stream()).ok());
+  auto server = Server::Start({.router = std::make_shared<const IpcRouter>(router_), .listener = *std::move(listener)});
+  ASSERT_TRUE(server.ok());
+  const std::string client = "LEASH_IPC_SOCKET=" + Path() + " " + LEASH_PYTHON_CLIENT;
+  EXPECT_EQ(RunShell(client + R"( echo '{"text": "hello \u00e4"}')").output, "\"hello \\u00e4\"\n");
+  const ShellRun items = RunShell(client + R"( stream '{"items": 2}')");
+  EXPECT_EQ(items.status, 0);
+  EXPECT_THAT(items.output, testing::EndsWith("x1\"\nnull\n"));
+  const ShellRun fails = RunShell(client + R"( echo '{"text": 1}')");
+  EXPECT_NE(fails.status, 0);
+  EXPECT_THAT(fails.output, StartsWith("invalid_argument: "));
+}
 
 TEST_F(ListeningServerTest, IsReachedByItsPathAloneWhichIsItsOwners) {
-  std::string directory = ::testing::TempDir() + "leash-ipc-XXXXXX";
-  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
-  const std::string path = directory + "/socket";
+  const std::string path = Path();
   auto listener = base::ListenUnix(path);
   ASSERT_TRUE(listener.ok()) << listener.status().message();
   struct stat status = {};
@@ -543,8 +583,6 @@ TEST_F(ListeningServerTest, IsReachedByItsPathAloneWhichIsItsOwners) {
   EXPECT_EQ(connect().Ask("echo", Arguments("text", "x")), "\"x\"");
   admits = false;
   EXPECT_TRUE(connect().Next().end);
-  ::unlink(path.c_str());
-  ::rmdir(directory.c_str());
 }
 
 }  // namespace
