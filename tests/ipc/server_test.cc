@@ -49,6 +49,23 @@ struct Echo {
   absl::StatusOr<Response> Handle(Args args, const IpcContext&) const { return std::move(args.text); }
 };
 
+// As leash/ipc.h shows it.
+struct WebSearch {
+  struct Args {
+    std::string query;
+    MSGPACK_DEFINE_MAP(query)
+  };
+  struct Response {
+    std::vector<std::string> items;
+    MSGPACK_DEFINE_MAP(items)
+  };
+  static constexpr std::string_view kName = "web_search";
+
+  absl::StatusOr<Response> Handle(Args args, const leash::IpcContext&) {
+    return Response{{"result for " + args.query}};
+  }
+};
+
 struct Count {
   struct Args {
     int by = 1;
@@ -170,6 +187,12 @@ TEST_F(ServerTest, AnswersTypedCallsAndKeepsStateBetweenThem) {
   EXPECT_EQ(one.Ask("count"), "1");
   Caller two = Connect();
   EXPECT_EQ(two.Ask("count", leash::internal::PackIpc(std::map<std::string, int>{{"by", 5}})), "6");
+}
+
+TEST_F(ServerTest, AnswersTheHeadersExample) {
+  ASSERT_TRUE(router_.Register(WebSearch()).ok());
+  Start();
+  EXPECT_EQ(Connect().Ask("web_search", Arguments("query", "cats")), R"({"items":["result for cats"]})");
 }
 
 TEST_F(ServerTest, RefusesWhatACallMayNotSayAndGoesOn) {
