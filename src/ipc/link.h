@@ -28,6 +28,7 @@ class Call;
 struct Usage {
   std::atomic<std::size_t> bytes = 0;
   std::atomic<std::size_t> calls = 0;
+  std::atomic<std::size_t> arriving = 0;  // connections that the loop has not taken yet
 };
 
 // Every method may be called from any thread, unless it says otherwise.

@@ -20,6 +20,20 @@ constexpr std::size_t kBuffer = 64U << 10;
 constexpr int kAcceptsInARow = 32;
 constexpr absl::Duration kPauseWithoutDescriptors = absl::Milliseconds(100);
 
+// On its way to the loop.
+struct Arrived {
+  Arrived(std::shared_ptr<Usage> counted, base::UniqueFd connection)
+      : usage(std::move(counted)), socket(std::move(connection)) {
+    ++usage->arriving;
+  }
+  ~Arrived() { --usage->arriving; }
+  Arrived(const Arrived&) = delete;
+  Arrived& operator=(const Arrived&) = delete;
+
+  const std::shared_ptr<Usage> usage;
+  base::UniqueFd socket;
+};
+
 }  // namespace
 
 // For the loop's thread.
@@ -47,8 +61,7 @@ class Server::Service {
     return watch_.ok();
   }
 
-  void Serve(base::UniqueFd socket) {
-    const base::UnixPeer peer = base::PeerOf(socket.get());
+  void Serve(base::UniqueFd socket, const base::UnixPeer& peer) {
     if (admits_ && !admits_(peer)) return;
     if (connections_.size() >= host_.router->limits.connections) return;
     const std::uint64_t key = next_++;
@@ -68,7 +81,8 @@ class Server::Service {
         return pause_.Start(kPauseWithoutDescriptors);
       }
       if (!socket) break;
-      Serve(std::move(socket));
+      const base::UnixPeer peer = base::PeerOf(socket.get());
+      Serve(std::move(socket), peer);
     }
     watch_.Watch(base::SocketWatch::kReadable);
   }
@@ -84,9 +98,11 @@ class Server::Service {
 };
 
 Server::Server(ServerOptions options, std::shared_ptr<Usage> usage)
-    : usage_(std::move(usage)), pool_(std::make_unique<WorkerPool>(options.router->limits.threads)) {
+    : usage_(std::move(usage)),
+      most_connections_(options.router->limits.connections),
+      pool_(std::make_unique<WorkerPool>(options.router->limits.threads)) {
   base::EventLoop& loop = base::EventLoop::Shared();
-  service_ = std::make_unique<Service>(loop.Handle(), std::move(options), usage_, *pool_);
+  service_ = std::make_shared<Service>(loop.Handle(), std::move(options), usage_, *pool_);
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
@@ -104,8 +120,14 @@ Server::~Server() {
   base::EventLoop::Shared().RunSync([&] { service_.reset(); });
 }
 
-void Server::Adopt(base::UniqueFd connection) {
-  base::EventLoop::Shared().RunSync([&] { service_->Serve(std::move(connection)); });
+// Who makes connections faster than the loop takes them gets no more of the host's descriptors for it.
+void Server::Adopt(base::UniqueFd connection, std::optional<base::UnixPeer> peer) {
+  if (!peer.has_value()) peer = base::PeerOf(connection.get());
+  const auto arrived = std::make_shared<Arrived>(usage_, std::move(connection));
+  if (usage_->arriving > most_connections_) return;
+  base::EventLoop::Shared().Post([service = std::weak_ptr(service_), arrived, peer = *peer] {
+    if (const auto living = service.lock()) living->Serve(std::move(arrived->socket), peer);
+  });
 }
 
 std::size_t Server::connections() const {

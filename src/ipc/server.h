@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
@@ -34,8 +35,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Serves a connection that was made elsewhere. Any thread.
-  void Adopt(base::UniqueFd connection);
+  // Serves a connection that was made elsewhere, soon: does not wait for the loop. `peer`: who asks, where the socket
+  // does not tell (PeerOf). Any thread.
+  void Adopt(base::UniqueFd connection, std::optional<base::UnixPeer> peer = std::nullopt);
   // Any thread.
   std::size_t connections() const;
   std::size_t calls() const { return usage_->calls; }
@@ -47,8 +49,9 @@ class Server {
   Server(ServerOptions options, std::shared_ptr<Usage> usage);
 
   const std::shared_ptr<Usage> usage_;
+  const std::size_t most_connections_;
   std::unique_ptr<WorkerPool> pool_;
-  std::unique_ptr<Service> service_;
+  std::shared_ptr<Service> service_;  // the loop's; shared only to be seen to have gone
 };
 
 }  // namespace leash::ipc
