@@ -1,12 +1,14 @@
 // What a sandbox is asked to be. Plain data: making one touches no disk and asks the machine nothing.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "leash/access.h"
+#include "leash/ipc_router.h"
 #include "leash/isolation.h"
 #include "leash/limits.h"
 #include "leash/network.h"
@@ -86,6 +88,10 @@ struct SandboxConfig {
   // Fill in NetworkRequest::pid and ::executable, as far as they can be known, for the policy and for events. Costs
   // some ten microseconds a connection, more where many processes run, on the egress proxy's thread.
   bool identify_programs = false;
+  // The host's commands that programs may call (leash/ipc.h); null: none. Programs find them by the variable LEASH_IPC.
+  // Gives them no network and no way to anything else. Needs what `leash doctor` calls the supervisor, and excludes
+  // SecurityConfig::allow_nested; ErrorCode::kUnsupported without. Close waits for handlers that block.
+  std::shared_ptr<const IpcRouter> ipc;
   // Watch what is refused: see Sandbox::Violations. Changes nothing about what is. Off by default, since it costs.
   bool report_violations = false;
 
@@ -143,6 +149,9 @@ class SandboxConfigBuilder {
   SandboxConfigBuilder& Listen(PublishedPort port) { return config_.listen.push_back(std::move(port)), *this; }
   SandboxConfigBuilder& OnNetworkEvent(NetworkEventCallback callback) {
     return config_.on_network_event = std::move(callback), *this;
+  }
+  SandboxConfigBuilder& Ipc(IpcRouter router) {
+    return config_.ipc = std::make_shared<const IpcRouter>(std::move(router)), *this;
   }
   SandboxConfigBuilder& IdentifyPrograms(bool on = true) { return config_.identify_programs = on, *this; }
   SandboxConfigBuilder& ReportViolations(bool on = true) { return config_.report_violations = on, *this; }

@@ -19,6 +19,7 @@
 #include "base/socket_source.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "base/unix_socket.h"
 #include "core/plan.h"
 #include "core/profile.h"
 #include "leash/doctor.h"
@@ -117,6 +118,10 @@ struct InsideSockets {
   ssize_t (*splice)(int from, int to, std::size_t most) = nullptr;  // as in EgressIntake
 };
 
+// Takes a connection on which a program calls the host, and who made it. From whichever thread, which it must not hold
+// up.
+using CallSink = std::function<void(base::UniqueFd connection, const base::UnixPeer& peer)>;
+
 // A plan made ready: grants opened, rules compiled. Safe to use from several threads.
 class PreparedSandbox {
  public:
@@ -135,6 +140,9 @@ class PreparedSandbox {
   virtual absl::StatusOr<InsideSockets> MakeInsideSockets() {
     return base::Error(ErrorCode::kUnsupported, "ports cannot be published here");
   }
+  // Of a plan whose programs may call the host: who takes the connections that they make from now on; empty: nobody,
+  // and an earlier sink is not called any more when this returns.
+  virtual void ServeCalls(CallSink) {}
   // Returns when what was refused so far has been reported to the sink, or after two seconds.
   virtual void SettleReports() {}
   // Paths that a command could change although the plan guards or closes them: the caller must watch them.

@@ -49,6 +49,9 @@ struct Plan {
   bool network_denied = true;
   bool identify_programs = false;  // that connect
   std::vector<PublishedPort> published;
+  // The path that programs connect to who call the host (LEASH_IPC): absolute, in a directory of leash's own, where no
+  // file has it. Empty: the host has no commands.
+  std::string call_socket;
   // The command stays in the caller's session and keeps its controlling terminal.
   bool keep_terminal = false;
   // Programs may make sandboxes of their own: see SecurityConfig::allow_nested.

@@ -35,6 +35,7 @@ class Planner {
     plan_.report_violations = config_.report_violations;
     LEASH_RETURN_IF_ERROR(CheckHome());
     LEASH_RETURN_IF_ERROR(AddPublished());
+    LEASH_RETURN_IF_ERROR(AddCalls());
     AddTier();
     AddDevices();
     LEASH_RETURN_IF_ERROR(AddGrants());
@@ -64,6 +65,20 @@ class Planner {
     }
     plan_.published = config_.listen;
     return absl::OkStatus();
+  }
+
+  // In leash's own directory, beside what the sandbox has of it.
+  absl::Status AddCalls() {
+    if (config_.ipc == nullptr) return absl::OkStatus();
+    if (config_.security.allow_nested) {
+      return base::Error(ErrorCode::kUnsupported,
+                         "commands of the host (ipc) need a supervisor, which sandboxes inside a sandbox do without");
+    }
+    plan_.call_socket = base::JoinPath(base::ParentOf(host_.scratch_dir), "calls");
+    constexpr std::size_t kLongest = 107;  // unix(7): sun_path with its NUL
+    if (plan_.call_socket.size() <= kLongest) return absl::OkStatus();
+    return base::Error(ErrorCode::kInvalidArgument,
+                       fmt::format("{} is too long for a socket: set TMPDIR to a shorter path", plan_.call_socket));
   }
 
   // Without a home there is nothing to protect in it by name, and no way to tell.
@@ -370,6 +385,7 @@ class Planner {
     environment.Set("HOME", host_.scratch_dir);
     environment.Set("TMPDIR", host_.scratch_dir);
     environment.Set("LEASH", "1");
+    if (!plan_.call_socket.empty()) environment.Set("LEASH_IPC", plan_.call_socket);
     for (const std::string& name : config_.env_passthrough) {
       LEASH_RETURN_IF_ERROR(CheckName(name));
       if (const auto value = host_.environment.Get(name)) environment.Set(name, *value);

@@ -22,17 +22,20 @@ constexpr absl::Duration kLastWords = absl::Seconds(2);
 }  // namespace
 
 SandboxState::SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared,
-                           SandboxNetwork network, std::unique_ptr<Guard> guard,
+                           SandboxNetwork network, SandboxCalls calls, std::unique_ptr<Guard> guard,
                            std::shared_ptr<ViolationLog> violations, bool keep_scratch)
     : plan_(std::move(plan)),
       keep_scratch_(keep_scratch),
       scratch_(std::move(scratch)),
       network_(std::move(network)),
+      calls_(std::move(calls)),
       why_not_all_connections_(network_.why_not_all()),
       published_(network_.published()),
       prepared_(std::move(prepared)),
       guard_(std::move(guard)),
-      violations_(std::move(violations)) {}
+      violations_(std::move(violations)) {
+  calls_.Serve(*prepared_);
+}
 
 absl::StatusOr<std::shared_ptr<ChildState>> SandboxState::Spawn(const SpawnRequest& request, absl::Time deadline) {
   {
@@ -61,13 +64,16 @@ absl::StatusOr<std::shared_ptr<ChildState>> SandboxState::Spawn(const SpawnReque
 absl::Status SandboxState::Close() {
   // Not ended under the lock, which a callback may be waiting for.
   SandboxNetwork network;
+  SandboxCalls calls;
   {
     const std::lock_guard lock(mutex_);
     network = std::move(network_);
+    calls = std::move(calls_);
   }
   network.StopListening();
   absl::Status result = CloseOnce();
   network.End(kLastWords);
+  calls.End(*prepared_);
   if (violations_ != nullptr && violations_->HasListener()) {
     prepared_->SettleReports();
     violations_->StopListening();
@@ -147,13 +153,14 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
   LEASH_ASSIGN_OR_RETURN(std::unique_ptr<PreparedSandbox> prepared,
                          backend.Prepare(plan, scratch.id(), canary, std::move(groundwork), violations));
   LEASH_ASSIGN_OR_RETURN(SandboxNetwork network, SandboxNetwork::Start(config, plan, std::move(rules), *prepared));
+  LEASH_ASSIGN_OR_RETURN(SandboxCalls calls, SandboxCalls::Start(config, scratch.id()));
   std::unique_ptr<Guard> guard;
   if (const std::vector<std::string> unguarded = prepared->Unguarded(); !unguarded.empty()) {
     LEASH_ASSIGN_OR_RETURN(
         guard, Guard::Make(unguarded, base::JoinPath(base::ParentOf(scratch.path()), WorkingDir::kEvidence)));
   }
   return std::make_shared<SandboxState>(std::move(plan), std::move(scratch), std::move(prepared), std::move(network),
-                                        std::move(guard), std::move(violations), config.keep_scratch);
+                                        std::move(calls), std::move(guard), std::move(violations), config.keep_scratch);
 }
 
 absl::Status CloseSandboxState(SandboxState& state) { return state.Close(); }

@@ -11,6 +11,7 @@
 #include "core/child_state.h"
 #include "core/guard.h"
 #include "core/plan.h"
+#include "core/sandbox_calls.h"
 #include "core/sandbox_network.h"
 #include "core/violation_log.h"
 #include "leash/working_dir.h"
@@ -21,7 +22,8 @@ class SandboxState {
  public:
   // `guard` may be null, and `violations` is when they are not reported.
   SandboxState(Plan plan, WorkingDir scratch, std::unique_ptr<PreparedSandbox> prepared, SandboxNetwork network,
-               std::unique_ptr<Guard> guard, std::shared_ptr<ViolationLog> violations, bool keep_scratch);
+               SandboxCalls calls, std::unique_ptr<Guard> guard, std::shared_ptr<ViolationLog> violations,
+               bool keep_scratch);
 
   const Plan& plan() const { return plan_; }
   absl::StatusOr<std::shared_ptr<ChildState>> Spawn(const SpawnRequest& request, absl::Time deadline);
@@ -43,6 +45,7 @@ class SandboxState {
   WorkingDir scratch_;                                 // guarded by mutex_
   std::vector<std::shared_ptr<ChildState>> children_;  // guarded by mutex_; those not known to have ended
   SandboxNetwork network_;                             // guarded by mutex_
+  SandboxCalls calls_;                                 // guarded by mutex_
   const std::string why_not_all_connections_;
   const std::vector<PublishedPort> published_;
   const std::unique_ptr<PreparedSandbox> prepared_;

@@ -573,7 +573,7 @@ TEST_F(ListeningServerTest, ServesAClientThatWasWrittenFromTheDocument) {
   ASSERT_TRUE(router_.Register(Stream()).ok());
   auto server = Server::Start({.router = std::make_shared<const IpcRouter>(router_), .listener = *std::move(listener)});
   ASSERT_TRUE(server.ok());
-  const std::string client = "LEASH_IPC_SOCKET=" + Path() + " " + LEASH_PYTHON_CLIENT;
+  const std::string client = "LEASH_IPC=" + Path() + " " + LEASH_PYTHON_CLIENT;
   EXPECT_EQ(RunShell(client + R"( echo '{"text": "hello \u00e4"}')").output, "\"hello \\u00e4\"\n");
   const ShellRun items = RunShell(client + R"( stream '{"items": 2}')");
   EXPECT_EQ(items.status, 0);

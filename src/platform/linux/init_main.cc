@@ -159,8 +159,8 @@ class Init {
   // Commands enter control groups by themselves. This process stays outside: it is not to be killed for what they take.
   void KeepDescriptors(const Message& message, const Arena& arena) {
     int end = message.fd_count;
-    if (arena.ok() && end > 1 && reinterpret_cast<const wire::SetUpOrder*>(arena.base())->observed) {
-      observer_ = message.fds[--end];
+    if (arena.ok() && end > 1 && reinterpret_cast<const wire::SetUpOrder*>(arena.base())->supervised) {
+      supervisor_ = message.fds[--end];
     }
     for (int i = 1; i < end && i <= kMostControlGroups; ++i) control_groups_[i - 1] = message.fds[i];
   }
@@ -307,7 +307,7 @@ class Init {
     order.current_dir_path = arena.at(spawn->current_dir);
     for (std::size_t i = 0; i < order.control_groups.size(); ++i) order.control_groups[i] = control_groups_[i];
     order.ruleset = ruleset_;
-    order.supervisor = observer_;
+    order.supervisor = supervisor_;
     order.restrict_flags = order_->restrict_flags;
     order.filter.len = static_cast<unsigned short>(order_->filter_length);
     order.filter.filter = reinterpret_cast<sock_filter*>(const_cast<char*>(arena_ + order_->filter));
@@ -379,7 +379,7 @@ class Init {
 
   static constexpr int kMostControlGroups = 2;
   int control_groups_[kMostControlGroups] = {-1, -1};
-  int observer_ = -1;
+  int supervisor_ = -1;
   int signals_ = -1;
   int ruleset_ = -1;
   const wire::SetUpOrder* order_ = nullptr;

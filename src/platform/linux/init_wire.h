@@ -122,7 +122,7 @@ struct SetUpOrder {
   bool masks;  // some step is a mask
   bool sockets_refused;
   bool keep_session;  // commands stay in leash's session
-  bool observed;      // the last descriptor is the socket for their filters' listeners
+  bool supervised;    // the last descriptor is the socket for their filters' listeners
   EgressOrder egress;
 };
 

@@ -169,8 +169,8 @@ class LandlockSandbox final : public core::PreparedSandbox {
  public:
   LandlockSandbox(core::Plan plan, std::uint64_t id, std::string canary, LandlockFeatures features,
                   std::shared_ptr<HeldLimits> limits, std::shared_ptr<AuditWatch> audit, base::UniqueFd ruleset,
-                  base::UniqueFd start_dir, std::unique_ptr<Supervisor> supervisor, core::HeldBy held_by,
-                  core::EgressIntake egress, std::shared_ptr<InsideLoopback> loopback)
+                  base::UniqueFd start_dir, std::unique_ptr<Supervisor> supervisor, std::shared_ptr<CallDoor> calls,
+                  core::HeldBy held_by, core::EgressIntake egress, std::shared_ptr<InsideLoopback> loopback)
       : plan_(std::move(plan)),
         id_(id),
         canary_(std::move(canary)),
@@ -180,6 +180,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
         ruleset_(std::move(ruleset)),
         start_dir_(std::move(start_dir)),
         supervisor_(std::move(supervisor)),
+        calls_(std::move(calls)),
         held_by_(std::move(held_by)),
         egress_(std::move(egress)),
         loopback_(std::move(loopback)),
@@ -257,6 +258,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
     if (audit_ != nullptr) audit_->Settle();
   }
   core::HeldBy Isolation() const override { return held_by_; }
+  void ServeCalls(core::CallSink sink) override { calls_->Set(std::move(sink)); }
   core::EgressIntake TakeEgress() override { return std::exchange(egress_, {}); }
   absl::StatusOr<core::InsideSockets> MakeInsideSockets() override {
     LEASH_ASSIGN_OR_RETURN(std::unique_ptr<base::SocketSource> source, MakeHostSockets(loopback_));
@@ -291,6 +293,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
   const base::UniqueFd ruleset_;
   const base::UniqueFd start_dir_;
   const std::unique_ptr<Supervisor> supervisor_;  // null: this machine does not let one work
+  const std::shared_ptr<CallDoor> calls_;
   const core::HeldBy held_by_;
   core::EgressIntake egress_;                       // until it is taken
   const std::shared_ptr<InsideLoopback> loopback_;  // of a plan that has sockets
@@ -314,6 +317,7 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
                     "leash doctor",
                     why_no_namespaces, support.why_not));
   }
+  LEASH_RETURN_IF_ERROR(CheckCalls(plan, support));
   LEASH_RETURN_IF_ERROR(CheckDescendantsAreSeen());
   const LandlockFeatures features = DetectLandlock();
   LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
@@ -325,6 +329,7 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
   std::unique_ptr<Supervisor> supervisor;
   core::EgressIntake intake;
   std::shared_ptr<InsideLoopback> loopback;
+  const auto door = std::make_shared<CallDoor>();
   if (support.available()) {
     LEASH_ASSIGN_OR_RETURN(base::UniqueFd socket_ruleset, MakeSocketRuleset(grants));
     std::optional<Observation> observation;
@@ -337,14 +342,19 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
       LEASH_ASSIGN_OR_RETURN(network, MakeHostNetwork(plan.identify_programs, plan.network_denied ? nullptr : &intake));
       loopback = network->loopback;
     }
-    supervisor = std::make_unique<Supervisor>(plan, std::move(socket_ruleset), observation, std::move(network));
+    std::optional<HostCalls> calls;
+    if (!plan.call_socket.empty()) {
+      LEASH_ASSIGN_OR_RETURN(calls, HostCalls::OfListener(plan.call_socket, door));
+    }
+    supervisor =
+        std::make_unique<Supervisor>(plan, std::move(socket_ruleset), observation, std::move(network), std::move(calls));
   } else {
     base::Log(base::LogLevel::kInfo, "no supervisor: {}", support.why_not);
     if (report.sink != nullptr) report.sink->NotSeen(NotObserved(support));
   }
   core::HeldBy held_by{false, support.available(), std::move(why_no_namespaces), support.why_not};
   return std::make_unique<LandlockSandbox>(plan, id, canary, features, std::move(limits), std::move(report.audit),
-                                           std::move(ruleset), std::move(start_dir), std::move(supervisor),
+                                           std::move(ruleset), std::move(start_dir), std::move(supervisor), door,
                                            std::move(held_by), std::move(intake), std::move(loopback));
 }
 

@@ -137,7 +137,7 @@ void SelfTest(LaunchOrder* order) {
   must_fail(Sys(SYS_ptrace, 0, 0, 0, 0), EPERM);
   if (order->sockets_refused) must_fail(Sys(SYS_socket, AF_INET6, SOCK_STREAM, 0), EPERM);
   if (order->network_local || order->network_loopback) {
-    must_fail(Sys(SYS_socket, AF_UNIX, SOCK_STREAM, 0), EPERM);
+    must_fail(Sys(SYS_socket, AF_UNIX, SOCK_DGRAM, 0), EPERM);
     TestNetwork(order);
   }
   if (order->network_supervised) {

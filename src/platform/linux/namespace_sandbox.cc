@@ -121,13 +121,15 @@ constexpr std::uint64_t kSelfTests = 1;
 class NamespaceSandbox final : public core::PreparedSandbox {
  public:
   NamespaceSandbox(std::string start_dir, std::uint64_t id, std::shared_ptr<HeldLimits> limits,
-                   std::shared_ptr<AuditWatch> audit, std::unique_ptr<Supervisor> observer,
-                   std::unique_ptr<InitProcess> init, std::vector<std::string> unguarded, core::EgressIntake egress)
+                   std::shared_ptr<AuditWatch> audit, std::unique_ptr<Supervisor> supervisor,
+                   std::shared_ptr<CallDoor> calls, std::unique_ptr<InitProcess> init,
+                   std::vector<std::string> unguarded, core::EgressIntake egress)
       : start_dir_(std::move(start_dir)),
         id_(id),
         limits_(std::move(limits)),
         audit_(std::move(audit)),
-        observer_(std::move(observer)),
+        supervisor_(std::move(supervisor)),
+        calls_(std::move(calls)),
         init_(std::move(init)),
         unguarded_(std::move(unguarded)),
         egress_(std::move(egress)) {}
@@ -179,6 +181,7 @@ class NamespaceSandbox final : public core::PreparedSandbox {
   }
   core::HeldBy Isolation() const override { return {true, false, "", "the sandbox has namespaces of its own"}; }
   core::EgressIntake TakeEgress() override { return std::exchange(egress_, {}); }
+  void ServeCalls(core::CallSink sink) override { calls_->Set(std::move(sink)); }
   absl::StatusOr<core::InsideSockets> MakeInsideSockets() override {
     LEASH_ASSIGN_OR_RETURN(std::unique_ptr<base::SocketSource> source, MakeInitSockets(init_));
     return core::InsideSockets{std::move(source), &Splice};
@@ -193,26 +196,41 @@ class NamespaceSandbox final : public core::PreparedSandbox {
   const std::uint64_t id_;
   const std::shared_ptr<HeldLimits> limits_;
   const std::shared_ptr<AuditWatch> audit_;
-  const std::unique_ptr<Supervisor> observer_;  // null: nobody asked for a report, or it cannot work here
-  const std::shared_ptr<InitProcess> init_;     // ends before the limits do
+  const std::unique_ptr<Supervisor> supervisor_;  // may be null: see MakeSupervisor
+  const std::shared_ptr<CallDoor> calls_;
+  const std::shared_ptr<InitProcess> init_;  // ends before the limits do
   const std::vector<std::string> unguarded_;
   core::EgressIntake egress_;  // until it is taken
   std::atomic<std::uint64_t> next_number_ = 0;
 };
 
-// Makes no call on behalf: what programs may do in namespaces, they do by themselves.
-absl::StatusOr<std::unique_ptr<Supervisor>> MakeObserver(const core::Plan& plan, const ReportSources& report) {
-  if (report.sink == nullptr) return nullptr;
+SyscallProfile ProfileOf(const core::Plan& plan, bool reported) {
+  return {.network_denied = !core::HasSockets(plan),
+          .nested_allowed = plan.allow_nested,
+          .reported = reported,
+          .host_calls = !plan.call_socket.empty()};
+}
+
+// For a report and for calls of the host; null: nobody asked for either, or there can be no report here. Otherwise what
+// programs may do in namespaces, they do by themselves.
+absl::StatusOr<std::unique_ptr<Supervisor>> MakeSupervisor(const core::Plan& plan, const ReportSources& report,
+                                                           const std::shared_ptr<CallDoor>& door) {
+  if (report.sink == nullptr && plan.call_socket.empty()) return nullptr;
   const SupervisorSupport& support = SupervisorSupportOfProcess();
+  LEASH_RETURN_IF_ERROR(CheckCalls(plan, support));
   if (!support.available()) {
     report.sink->NotSeen(NotObserved(support));
     return nullptr;
   }
-  const auto filter = SeccompFilter({.network_denied = !core::HasSockets(plan), .nested_allowed = plan.allow_nested});
-  auto observer = std::make_unique<Supervisor>(plan, base::UniqueFd(),
-                                               Observation{report.sink, filter, true, report.audit != nullptr});
-  LEASH_RETURN_IF_ERROR(observer->Start());
-  return observer;
+  std::optional<Observation> observation;
+  if (report.sink != nullptr) {
+    observation = {report.sink, SeccompFilter(ProfileOf(plan, false)), true, report.audit != nullptr};
+  }
+  std::optional<HostCalls> calls;
+  if (!plan.call_socket.empty()) calls = HostCalls::OfPairs(plan.call_socket, core::HasSockets(plan), door);
+  auto supervisor = std::make_unique<Supervisor>(plan, base::UniqueFd(), observation, std::nullopt, std::move(calls));
+  LEASH_RETURN_IF_ERROR(supervisor->Start());
+  return supervisor;
 }
 
 wire::EgressOrder FillEgress(const core::Plan& plan, ArenaBuilder& arena) {
@@ -262,8 +280,8 @@ core::EgressIntake IntakeOf(const core::Plan& plan, pid_t init, Received& ready)
   return intake;
 }
 
-void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const MountPlan& mounts, bool observed,
-               ArenaBuilder& arena) {
+void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const MountPlan& mounts, bool supervised,
+               bool reported, ArenaBuilder& arena) {
   wire::SetUpOrder order = {};
   order.landlock_fs = features.fs;
   // With a network, which connections lead somewhere is for the sandbox's own network to say.
@@ -273,7 +291,7 @@ void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const M
   order.restrict_flags = plan.report_violations ? features.report_flags : features.quiet_flags;
   order.sockets_refused = !core::HasSockets(plan);
   order.keep_session = plan.keep_terminal;
-  order.observed = observed;
+  order.supervised = supervised;
   if (mounts.own_root) {
     order.root_options =
         arena.Add(plan.limits.memory_bytes.has_value() ? fmt::format("mode=0755,size={}", *plan.limits.memory_bytes)
@@ -296,8 +314,7 @@ void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const M
   }
   order.step_count = static_cast<std::uint32_t>(steps.size());
   order.steps = arena.AddArray(std::span<const wire::MountStep>(steps));
-  const std::span<const sock_filter> filter = SeccompFilter(
-      {.network_denied = !core::HasSockets(plan), .nested_allowed = plan.allow_nested, .reported = observed});
+  const std::span<const sock_filter> filter = SeccompFilter(ProfileOf(plan, reported));
   order.filter = arena.AddArray(filter);
   order.filter_length = static_cast<std::uint32_t>(filter.size());
   order.egress = FillEgress(plan, arena);
@@ -365,19 +382,21 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(c
   MountPlan mounts = PlanMounts(plan, features, base::HostFileSystem());
   LEASH_RETURN_IF_ERROR(unanswered.status());
   ArenaBuilder arena(sizeof(wire::SetUpOrder));
-  LEASH_ASSIGN_OR_RETURN(std::unique_ptr<Supervisor> observer, MakeObserver(plan, report));
-  FillSetUp(plan, features, mounts, observer != nullptr, arena);
+  const auto door = std::make_shared<CallDoor>();
+  LEASH_ASSIGN_OR_RETURN(std::unique_ptr<Supervisor> supervisor, MakeSupervisor(plan, report, door));
+  const bool reported = supervisor != nullptr && report.sink != nullptr;
+  FillSetUp(plan, features, mounts, supervisor != nullptr, reported, arena);
   std::vector<int> descriptors;
   for (const int entry : limits->EntryDescriptors()) {
     if (entry >= 0) descriptors.push_back(entry);
   }
-  if (observer != nullptr) descriptors.push_back(observer->Socket());
+  if (supervisor != nullptr) descriptors.push_back(supervisor->Socket());
   LEASH_RETURN_IF_ERROR(init->Send(RequestKind::kSetUp, 0, arena.bytes(), descriptors));
   LEASH_ASSIGN_OR_RETURN(Received ready, init->ReceiveAnswer());
   if (ready.answer.kind != AnswerKind::kReady) return SetUpError(ready.answer, mounts, refused);
   const pid_t pid = init->pid();
   return std::make_unique<NamespaceSandbox>(plan.start_dir, id, std::move(limits), std::move(report.audit),
-                                            std::move(observer), std::move(init), std::move(mounts.unguarded),
+                                            std::move(supervisor), door, std::move(init), std::move(mounts.unguarded),
                                             IntakeOf(plan, pid, ready));
 }
 

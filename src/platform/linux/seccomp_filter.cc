@@ -5,7 +5,7 @@
 namespace leash::platform {
 namespace {
 
-// kPrograms, by ProgramIndex, and kNames.
+// kPrograms, by ProgramIndex (empty where a profile does not exist), and kNames.
 #include "seccomp_programs.inc"
 
 }  // namespace

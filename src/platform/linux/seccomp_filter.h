@@ -15,11 +15,14 @@ struct SyscallProfile {
   bool nested_allowed = false;
   // What is refused with EPERM, and some that go on, are told to the supervisor: SandboxConfig::report_violations.
   bool reported = false;
+  // Programs call the host (supervisor_host_calls.h). Only with namespaces, and not nested: where there is a supervisor
+  // anyway, the way is a unix socket like others.
+  bool host_calls = false;
 };
 
 constexpr unsigned ProgramIndex(const SyscallProfile& profile) {
   return (profile.network_denied ? 1U : 0U) | (profile.supervised ? 2U : 0U) | (profile.nested_allowed ? 4U : 0U) |
-         (profile.reported ? 8U : 0U);
+         (profile.reported ? 8U : 0U) | (profile.host_calls ? 16U : 0U);
 }
 
 struct SyscallName {

@@ -51,8 +51,8 @@ constexpr SyscallRule kSockets[] = {
 
 // With a network: AF_INET and AF_INET6, streams of TCP and datagrams of UDP, and NETLINK_ROUTE, by which libc asks for
 // addresses; without capabilities that only reads. Families 2, 10 and 16, written as what is refused: more, and by its
-// bits what is below. No unix socket: its name is a path or an abstract name, which the network has no say in. Types
-// and protocols likewise. So no MPTCP (262), SCTP, ICMP, raw, packet or vsock socket.
+// bits what is below. Family 1 has rows of its own further down. Types and protocols likewise. So no MPTCP (262), SCTP,
+// ICMP, raw, packet or vsock socket.
 //
 // To bind, listen and accept is free: the network is the sandbox's own. Connections are not judged here but taken by
 // the redirection, however they are made. So TCP_FASTOPEN_CONNECT may stay: connect(2) still says where to. Nor is
@@ -66,10 +66,12 @@ constexpr ArgCondition IsNetlink = {ArgTest::kEqual, 0, 0, AF_NETLINK};
 constexpr std::uint64_t kTcpUlp = 31;  // TCP_ULP
 constexpr SyscallRule kNetworkSockets[] = {
     {"socket", EPERM, AtLeast(0, AF_NETLINK + 1)},
-    {"socket", EPERM, HasBits(0, 0x1)},
     {"socket", EPERM, HasBits(0, 0x4)},
     {"socket", EPERM, {ArgTest::kEqual, 0, 0, 0}},
+    {"socket", EPERM, {ArgTest::kEqual, 0, 0, 3}},
     {"socket", EPERM, {ArgTest::kEqual, 0, 0, 8}},
+    {"socket", EPERM, {ArgTest::kEqual, 0, 0, 9}},
+    {"socket", EPERM, {ArgTest::kEqual, 0, 0, 11}},
     // Types: no more than those that have a name, 1 and 2.
     {"socket", EPERM, IsInternet, {ArgTest::kMaskedEqual, 1, kTypeMask, 0}},
     {"socket", EPERM, IsInternet, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RAW}},
@@ -90,6 +92,48 @@ constexpr SyscallRule kNetworkSockets[] = {
     {"socket", EPERM, IsNetlink, NotZero(2)},
     // Modules of the kernel, loaded by name on top of a connection.
     {"setsockopt", EPERM, IntIs(1, IPPROTO_TCP), IntIs(2, kTcpUlp)},
+};
+
+// No unix socket: its name is a path or an abstract name, which the network has no say in.
+constexpr ArgCondition IsUnix = {ArgTest::kEqual, 0, 0, AF_UNIX};
+constexpr SyscallRule kNoUnixSockets[] = {{"socket", EPERM, IsUnix}};
+
+// Calls of the host: a unix socket of type SOCK_STREAM is made by the supervisor, and connected for good. So
+// connect(2) leads none of them anywhere; it is asked for what it shall say. With a network, that costs connections of
+// TCP nothing: their addresses are shorter than the path that programs are told. What gets past this by its length is
+// the kernel's to answer, which is harmless too.
+constexpr std::uint64_t kLongestInternetAddress = sizeof(sockaddr_in6);
+constexpr SyscallRule kNetworkCalls[] = {
+    {"socket", EPERM, IsUnix, {ArgTest::kMaskedEqual, 1, kTypeMask, 0}},
+    {"socket", EPERM, IsUnix, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_DGRAM}},
+    {"socket", EPERM, IsUnix, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RAW}},
+    {"socket", EPERM, IsUnix, HasBits(1, 0x4)},
+    {"socket", EPERM, IsUnix, HasBits(1, 0x8)},
+    {"socket", kAskSupervisor, IsUnix, IsStream},
+    {"connect", kAskSupervisor, AtLeast(2, kLongestInternetAddress + 1)},
+};
+constexpr SyscallRule kCallsAlone[] = {
+    {"socket", EPERM, {ArgTest::kNotEqual, 0, 0, AF_UNIX}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, 0}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_DGRAM}},
+    {"socket", EPERM, {ArgTest::kMaskedEqual, 1, kTypeMask, SOCK_RAW}},
+    {"socket", EPERM, HasBits(1, 0x4)},
+    {"socket", EPERM, HasBits(1, 0x8)},
+    {"socket", kAskSupervisor, IsUnix, IsStream},
+    {"connect", kAskSupervisor},
+    {"bind", EPERM},
+    {"listen", EPERM},
+    {"accept", EPERM},
+    {"accept4", EPERM},
+    {"sendto", EPERM, NotZero(4)},
+};
+// The other end is leash's: a descriptor of its process would be one of a process outside the namespace. ENOPROTOOPT:
+// as on an older kernel.
+constexpr std::uint64_t kPassPidfd = 76;  // SO_PASSPIDFD, Linux 6.5
+constexpr std::uint64_t kPeerPidfd = 77;  // SO_PEERPIDFD, Linux 6.5
+constexpr SyscallRule kCallPeer[] = {
+    {"setsockopt", ENOPROTOOPT, IntIs(1, SOL_SOCKET), IntIs(2, kPassPidfd)},
+    {"getsockopt", ENOPROTOOPT, IntIs(1, SOL_SOCKET), IntIs(2, kPeerPidfd)},
 };
 
 // A socket that was inherited as a standard stream stays the stream that it was.
@@ -148,7 +192,6 @@ constexpr SyscallRule kUnixSockets[] = {
 // What could lead a connection past the address that the supervisor connects it to is refused: interfaces, and by the
 // supervisor all options of IP but a few (source routes). And a connection that is made later, by a first message.
 // Families: 1, 2 and 10 are left. No NETLINK_ROUTE: it would tell of the host's network, and libc does without.
-constexpr ArgCondition IsUnix = {ArgTest::kEqual, 0, 0, AF_UNIX};
 constexpr std::uint64_t kTcpFastOpenConnect = 30;  // TCP_FASTOPEN_CONNECT
 constexpr std::uint64_t kBindToInterface = 62;     // SO_BINDTOIFINDEX
 constexpr SyscallRule kHostSockets[] = {
@@ -384,12 +427,18 @@ constexpr SyscallGroup kTable[] = {
     {"socket addresses", "no pair that can be pointed elsewhere, no connection made by a message", kSockets},
     {"sockets", "TCP, UDP and reading NETLINK_ROUTE in the sandbox's own network; no other family, type or protocol",
      kNetworkSockets, Scope::kNetworkAllowed},
+    {"unix sockets", "a path or an abstract name, which the network has no say in", kNoUnixSockets,
+     Scope::kNetworkAllowedPlain},
+    {"unix sockets", "each leads to the host's commands, and nowhere else", kNetworkCalls, Scope::kNetworkAllowedCalls},
     {"sockets",
      "connections of TCP lead to the egress proxy, datagrams to its name service, unix sockets to programs of the same "
      "sandbox and where a grant says so; servers are reached by programs of the same sandbox, and where published",
      kHostSockets, Scope::kNetworkAllowedSupervised},
     {"sockets", "no network: sockets of every family, and addresses on those that were inherited", kNoSockets,
      Scope::kNetworkDeniedPlain},
+    {"sockets", "no network; each unix socket leads to the host's commands, and nowhere else", kCallsAlone,
+     Scope::kNetworkDeniedCalls},
+    {"who serves the host's commands", "is a process outside", kCallPeer, Scope::kHostCalls},
     {"sockets", "no network: sockets of every family but AF_INET and NETLINK_ROUTE, which reach nothing",
      kLoopbackSockets, Scope::kNetworkDeniedNested},
     {"sockets", "no network; unix sockets lead to programs of the same sandbox, and where a grant says so",
@@ -427,16 +476,24 @@ bool AppliesTo(Scope scope, const SyscallProfile& profile) {
       return true;
     case Scope::kNetworkAllowed:
       return !profile.network_denied && !profile.supervised;
+    case Scope::kNetworkAllowedPlain:
+      return !profile.network_denied && !profile.supervised && !profile.host_calls;
+    case Scope::kNetworkAllowedCalls:
+      return !profile.network_denied && profile.host_calls;
     case Scope::kNetworkAllowedSupervised:
       return !profile.network_denied && profile.supervised;
     case Scope::kNetworkDeniedPlain:
-      return profile.network_denied && !profile.supervised && !profile.nested_allowed;
+      return profile.network_denied && !profile.supervised && !profile.nested_allowed && !profile.host_calls;
+    case Scope::kNetworkDeniedCalls:
+      return profile.network_denied && profile.host_calls;
     case Scope::kNetworkDeniedNested:
       return profile.network_denied && profile.nested_allowed;
     case Scope::kNetworkDeniedSupervised:
       return profile.network_denied && profile.supervised;
     case Scope::kSupervised:
       return profile.supervised;
+    case Scope::kHostCalls:
+      return profile.host_calls;
     case Scope::kNotNested:
       return !profile.nested_allowed;
     case Scope::kReported:

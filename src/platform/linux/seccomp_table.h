@@ -42,11 +42,15 @@ struct SyscallRule {
 enum class Scope {
   kAlways,
   kNetworkAllowed,            // in a network of the sandbox's own
+  kNetworkAllowedPlain,       // the same, and no calls of the host
+  kNetworkAllowedCalls,       // the same, with them
   kNetworkAllowedSupervised,  // in the host's
-  kNetworkDeniedPlain,        // neither supervised nor nested
+  kNetworkDeniedPlain,        // neither supervised nor nested, and no calls of the host
+  kNetworkDeniedCalls,
   kNetworkDeniedSupervised,
   kNetworkDeniedNested,
   kSupervised,
+  kHostCalls,
   kNotNested,
   kReported,
 };

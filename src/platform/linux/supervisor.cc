@@ -60,8 +60,11 @@ WaitingCall WaitingConnect(UnixSockets::Waiting waiting) {
 class Service {
  public:
   Service(const core::Plan& plan, base::UniqueFd socket_ruleset, std::optional<Observer> observer,
-          std::optional<HostNetwork> network)
-      : plan_(plan), sockets_(plan, std::move(socket_ruleset)), observer_(std::move(observer)) {
+          std::optional<HostNetwork> network, std::optional<HostCalls> calls)
+      : plan_(plan),
+        calls_(std::move(calls)),
+        sockets_(plan, std::move(socket_ruleset)),
+        observer_(std::move(observer)) {
     if (network.has_value()) internet_.emplace(*std::move(network));
   }
 
@@ -116,6 +119,9 @@ class Service {
   }
 
   Answer Perform(Caller& caller, std::optional<WaitingCall>& waiting) {
+    if (calls_.has_value()) {
+      if (const std::optional<Answer> answer = calls_->Perform(caller)) return *answer;
+    }
     if (internet_.has_value()) {
       if (caller.Number() == SYS_bind || caller.Number() == SYS_listen) ForgetDead();
       if (const std::optional<Answer> answer = internet_->Perform(caller, waiting)) return *answer;
@@ -175,6 +181,7 @@ class Service {
   }
 
   const core::Plan& plan_;
+  std::optional<HostCalls> calls_;
   UnixSockets sockets_;
   std::optional<InternetSockets> internet_;  // where there is a network policy
   const std::optional<Observer> observer_;
@@ -188,8 +195,9 @@ class Service {
 
 struct Supervisor::State {
   State(const core::Plan& of, base::UniqueFd socket_ruleset, const std::optional<Observation>& observation,
-        std::optional<HostNetwork> network)
-      : plan(of), service(plan, std::move(socket_ruleset), ObserverOf(observation), std::move(network)) {
+        std::optional<HostNetwork> network, std::optional<HostCalls> calls)
+      : plan(of),
+        service(plan, std::move(socket_ruleset), ObserverOf(observation), std::move(network), std::move(calls)) {
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
       error = errno;
@@ -250,8 +258,10 @@ struct Supervisor::State {
 };
 
 Supervisor::Supervisor(const core::Plan& plan, base::UniqueFd socket_ruleset,
-                       const std::optional<Observation>& observation, std::optional<HostNetwork> network)
-    : state_(std::make_shared<State>(plan, std::move(socket_ruleset), observation, std::move(network))) {}
+                       const std::optional<Observation>& observation, std::optional<HostNetwork> network,
+                       std::optional<HostCalls> calls)
+    : state_(
+          std::make_shared<State>(plan, std::move(socket_ruleset), observation, std::move(network), std::move(calls))) {}
 
 int Supervisor::Socket() const { return state_->outside.get(); }
 

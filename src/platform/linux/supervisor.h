@@ -25,6 +25,7 @@
 #include "core/backend.h"
 #include "core/plan.h"
 #include "platform/linux/host_network.h"
+#include "platform/linux/supervisor_host_calls.h"
 
 namespace leash::platform {
 
@@ -40,9 +41,9 @@ struct Observation {
 class Supervisor {
  public:
   // `socket_ruleset`: see MakeSocketRuleset; not needed where no call is made on behalf. `network`: of a plan with
-  // sockets and without a network of its own.
+  // sockets and without a network of its own. `calls`: of a plan whose programs may call the host.
   Supervisor(const core::Plan& plan, base::UniqueFd socket_ruleset, const std::optional<Observation>& observation,
-             std::optional<HostNetwork> network = std::nullopt);
+             std::optional<HostNetwork> network = std::nullopt, std::optional<HostCalls> calls = std::nullopt);
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   // Calls that still wait get ENOSYS. A thread that is held up by a file system is left to end by itself.

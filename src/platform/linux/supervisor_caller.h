@@ -48,6 +48,9 @@ class Caller {
   Answer OpenCurrentDirectory(base::UniqueFd& directory) const;
   // The id of its process, which /proc/self means in a path of its own; -1.
   pid_t Process() const;
+  // Its real user and group, as this process's namespace has them; -1 when they cannot be learnt.
+  long User() const { return StatusLine("\nUid:", 10).value_or(-1); }
+  long Group() const { return StatusLine("\nGid:", 10).value_or(-1); }
   // Its umask; -1 when it cannot be learnt.
   int Umask() const;
 

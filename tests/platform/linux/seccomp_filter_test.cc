@@ -62,8 +62,10 @@ TEST_F(SeccompFilterTest, OrdinaryCallsPass) {
 }
 
 TEST_F(SeccompFilterTest, EveryRowOfTheTableIsHonoured) {
-  for (const SyscallProfile& profile : {SyscallProfile{true, false}, SyscallProfile{false, false},
-                                        SyscallProfile{true, true}, SyscallProfile{false, true}}) {
+  for (const SyscallProfile& profile :
+       {SyscallProfile{true, false}, SyscallProfile{false, false}, SyscallProfile{true, true},
+        SyscallProfile{false, true}, SyscallProfile{.network_denied = true, .host_calls = true},
+        SyscallProfile{.network_denied = false, .host_calls = true}}) {
     Use(profile);
     for (const SyscallGroup& group : SyscallTable()) {
       if (!AppliesTo(group.scope, profile)) continue;
@@ -102,8 +104,8 @@ TEST_F(SeccompFilterTest, EveryRowOfTheTableIsHonoured) {
 // what it allows goes on, perhaps after a look.
 TEST_F(SeccompFilterTest, AReportAllowsNoMore) {
   std::mt19937_64 random(7);
-  for (unsigned index = 0; index < 8; ++index) {
-    SyscallProfile profile = {(index & 1) != 0, (index & 2) != 0, (index & 4) != 0};
+  for (unsigned index = 0; index < 16; ++index) {
+    SyscallProfile profile = {(index & 1) != 0, (index & 2) != 0, (index & 4) != 0, false, (index & 8) != 0};
     const auto plain = SeccompFilter(profile);
     profile.reported = true;
     const auto reported = SeccompFilter(profile);
@@ -124,6 +126,49 @@ TEST_F(SeccompFilterTest, AReportAllowsNoMore) {
       }
     }
     EXPECT_GT(told, 1000);
+  }
+}
+
+// Calls of the host allow no more than what the supervisor is asked about, and that is one kind of socket.
+TEST_F(SeccompFilterTest, CallsOfTheHostAddOneKindOfSocket) {
+  std::mt19937_64 random(11);
+  for (const bool denied : {false, true}) {
+    for (const bool reported : {false, true}) {
+      const auto without = SeccompFilter({.network_denied = denied, .reported = reported});
+      Use({.network_denied = denied, .reported = reported, .host_calls = true});
+      const std::uint32_t refused = reported ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | EPERM;
+      for (std::uint64_t family = 0; family < 70; ++family) {
+        for (std::uint64_t type = 0; type < 16; ++type) {
+          for (const int flags : {0, static_cast<int>(SOCK_CLOEXEC), static_cast<int>(SOCK_NONBLOCK)}) {
+            for (const std::uint64_t high : {std::uint64_t{0}, kHigh}) {
+              const seccomp_data data = {Number("socket"),
+                                         seccomp_arch_native(),
+                                         0,
+                                         {family | high, type | static_cast<std::uint64_t>(flags), 0}};
+              const bool calls = family == AF_UNIX && type == SOCK_STREAM && high == 0;
+              EXPECT_EQ(RunFilter(program_, data), calls ? SECCOMP_RET_USER_NOTIF : RunFilter(without, data))
+                  << family << ' ' << type << ' ' << high;
+              EXPECT_TRUE(family != AF_UNIX || calls || RunFilter(program_, data) == refused) << type;
+            }
+          }
+        }
+      }
+      for (int number = 0; number < 480; ++number) {
+        if (number == Number("socket") || number == Number("connect")) continue;
+        if (number == Number("getsockopt") || number == Number("setsockopt")) continue;
+        for (int round = 0; round < 20; ++round) {
+          seccomp_data data = {number, seccomp_arch_native(), 0, {}};
+          for (auto& argument : data.args) argument = random() >> (random() % 64);
+          EXPECT_EQ(RunFilter(program_, data), RunFilter(without, data)) << number;
+        }
+      }
+      const auto connect = [&](std::uint64_t size) { return Action(Number("connect"), {3, 4096, size}); };
+      EXPECT_EQ(connect(sizeof(sockaddr_in6)), denied ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW);
+      EXPECT_EQ(connect(sizeof(sockaddr_in6) + 1), SECCOMP_RET_USER_NOTIF);
+      EXPECT_TRUE(Refused("getsockopt", {3, SOL_SOCKET, 77}, ENOPROTOOPT)) << "SO_PEERPIDFD";
+      EXPECT_TRUE(Refused("setsockopt", {3, SOL_SOCKET, 76}, ENOPROTOOPT)) << "SO_PASSPIDFD";
+      EXPECT_TRUE(Allowed("getsockopt", {3, SOL_SOCKET, SO_PEERCRED}));
+    }
   }
 }
 
