@@ -25,6 +25,9 @@ enum class IpcKind { kAny, kString, kBinary, kInteger, kNumber, kBool, kArray, k
 // "any", "string" and so on: as it stands in descriptions that are sent.
 std::string_view IpcKindName(IpcKind kind);
 
+// The program that calls commands from inside a sandbox. No command can have this name.
+inline constexpr std::string_view kIpcClient = "leash-ipc";
+
 struct IpcParameter {
   std::string name;  // [A-Za-z][A-Za-z0-9_-]*
   IpcKind kind = IpcKind::kAny;
@@ -126,7 +129,8 @@ class IpcRouter {
   };
 
   // Registers a command with typed arguments: see leash/ipc.h, which has to be included. Errors: kInvalidArgument for a
-  // name that is taken, or is not [A-Za-z][A-Za-z0-9_-]* of at most 64 bytes; the same for its parameters.
+  // name that is taken (that of kIpcClient is), or is not [A-Za-z][A-Za-z0-9_-]* of at most 64 bytes; the same for its
+  // parameters.
   template <typename Command>
   absl::Status Register(Command command);
 

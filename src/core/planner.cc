@@ -74,6 +74,11 @@ class Planner {
       return base::Error(ErrorCode::kUnsupported,
                          "commands of the host (ipc) need a supervisor, which sandboxes inside a sandbox do without");
     }
+    // Permissive opens everything that is the user's: to take the right to write out of one directory would close those
+    // around it to new names, where Landlock alone decides.
+    const Access access =
+        config_.isolation == Isolation::kPermissive ? Access::kReadWriteExecute : Access::kReadExecute;
+    rules_.Add({CommandNamesOf(host_.scratch_dir), access, RuleKind::kGrant, "commands of the host", false});
     plan_.call_socket = base::JoinPath(base::ParentOf(host_.scratch_dir), "calls");
     constexpr std::size_t kLongest = 107;  // unix(7): sun_path with its NUL
     if (plan_.call_socket.size() <= kLongest) return absl::OkStatus();
@@ -385,10 +390,13 @@ class Planner {
     environment.Set("HOME", host_.scratch_dir);
     environment.Set("TMPDIR", host_.scratch_dir);
     environment.Set("LEASH", "1");
-    if (!plan_.call_socket.empty()) environment.Set("LEASH_IPC", plan_.call_socket);
     for (const std::string& name : config_.env_passthrough) {
       LEASH_RETURN_IF_ERROR(CheckName(name));
       if (const auto value = host_.environment.Get(name)) environment.Set(name, *value);
+    }
+    if (!plan_.call_socket.empty()) {
+      environment.Set("LEASH_IPC", plan_.call_socket);
+      environment.Set("PATH", fmt::format("{}:{}", CommandNamesOf(host_.scratch_dir), *environment.Get("PATH")));
     }
     for (const auto& [name, value] : config_.env) {
       LEASH_RETURN_IF_ERROR(CheckName(name));
@@ -469,6 +477,10 @@ std::string HomeByUserDatabase() {
 }
 
 }  // namespace
+
+std::string CommandNamesOf(std::string_view scratch_dir) {
+  return base::JoinPath(base::ParentOf(scratch_dir), "commands");
+}
 
 HostFacts HostFactsOfProcess(const PlatformProfile& profile) {
   HostFacts host;

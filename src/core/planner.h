@@ -21,6 +21,9 @@ struct HostFacts {
   base::Environment environment;
 };
 
+// The directory of the host's commands as programs (command_names.h), beside the scratch directory.
+std::string CommandNamesOf(std::string_view scratch_dir);
+
 // The machine's own facts, with `scratch_dir` left empty.
 HostFacts HostFactsOfProcess(const PlatformProfile& profile);
 

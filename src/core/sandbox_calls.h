@@ -1,21 +1,22 @@
-// What a sandbox has of its host's commands: who serves the calls of its programs.
+// What a sandbox has of its host's commands: who serves the calls of its programs, and the commands' names.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 
 #include "absl/status/statusor.h"
 #include "core/backend.h"
+#include "core/command_names.h"
 #include "ipc/server.h"
 #include "leash/config.h"
+#include "leash/working_dir.h"
 
 namespace leash::core {
 
 class SandboxCalls {
  public:
   SandboxCalls() = default;
-  // Empty where the host has no commands for it. `id`: WorkingDir::id.
-  static absl::StatusOr<SandboxCalls> Start(const SandboxConfig& config, std::uint64_t id);
+  // Empty where the host has no commands for it. Before the plan is made, which opens the names.
+  static absl::StatusOr<SandboxCalls> Start(const SandboxConfig& config, const WorkingDir& scratch);
 
   // Programs may call from now on. Until End, which comes before this object goes.
   void Serve(PreparedSandbox& prepared);
@@ -24,6 +25,7 @@ class SandboxCalls {
   void End(PreparedSandbox& prepared);
 
  private:
+  CommandNames names_;
   std::unique_ptr<ipc::Server> server_;
 };
 

@@ -136,6 +136,7 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
   Backend& backend = HostBackend();
   std::unique_ptr<Groundwork> groundwork = backend.Begin(config.namespaces);
   LEASH_ASSIGN_OR_RETURN(WorkingDir scratch, WorkingDir::Create());
+  LEASH_ASSIGN_OR_RETURN(SandboxCalls calls, SandboxCalls::Start(config, scratch));
   const base::UnansweredQuestions unanswered;
   HostFacts host = HostFactsOfProcess(backend.Profile());
   host.scratch_dir = scratch.path();
@@ -153,7 +154,6 @@ absl::StatusOr<std::shared_ptr<SandboxState>> CreateSandboxState(const SandboxCo
   LEASH_ASSIGN_OR_RETURN(std::unique_ptr<PreparedSandbox> prepared,
                          backend.Prepare(plan, scratch.id(), canary, std::move(groundwork), violations));
   LEASH_ASSIGN_OR_RETURN(SandboxNetwork network, SandboxNetwork::Start(config, plan, std::move(rules), *prepared));
-  LEASH_ASSIGN_OR_RETURN(SandboxCalls calls, SandboxCalls::Start(config, scratch.id()));
   std::unique_ptr<Guard> guard;
   if (const std::vector<std::string> unguarded = prepared->Unguarded(); !unguarded.empty()) {
     LEASH_ASSIGN_OR_RETURN(

@@ -181,12 +181,11 @@ absl::Status WorkingDir::Remove() {
     return ::unlinkat(rep->outer.get(), kWork, AT_REMOVEDIR) == 0 ? absl::OkStatus() : Failed("remove", rep->path);
   }
   // Most commands leave nothing behind: then two calls do.
-  if (::unlinkat(rep->outer.get(), kWork, AT_REMOVEDIR) != 0) {
-    if (rep->work) LEASH_RETURN_IF_ERROR(base::RemoveContents(rep->work.get(), rep->path));
-    LEASH_RETURN_IF_ERROR(base::RemoveContents(rep->outer.get(), rep->name));
-  }
-  if (::unlinkat(rep->root.get(), rep->name.c_str(), AT_REMOVEDIR) != 0) return Failed("remove", rep->path);
-  return absl::OkStatus();
+  const auto remove_outer = [&] { return ::unlinkat(rep->root.get(), rep->name.c_str(), AT_REMOVEDIR) == 0; };
+  if (::unlinkat(rep->outer.get(), kWork, AT_REMOVEDIR) == 0 && remove_outer()) return absl::OkStatus();
+  if (rep->work) LEASH_RETURN_IF_ERROR(base::RemoveContents(rep->work.get(), rep->path));
+  LEASH_RETURN_IF_ERROR(base::RemoveContents(rep->outer.get(), rep->name));
+  return remove_outer() ? absl::OkStatus() : Failed("remove", rep->path);
 }
 
 }  // namespace leash

@@ -60,6 +60,7 @@ absl::Status IpcRouter::RegisterRaw(std::string name, IpcDescription description
                     "most {}",
                     name, kLongestName));
   }
+  if (name == kIpcClient) return Invalid(fmt::format("\"{}\" is the program that calls commands", name));
   if (!handler) return Invalid(fmt::format("command \"{}\" has no handler", name));
   LEASH_RETURN_IF_ERROR(CheckParameters(name, description));
   const auto [entry, added] = commands_.try_emplace(std::move(name));

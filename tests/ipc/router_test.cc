@@ -51,6 +51,11 @@ TEST(RouterTest, RefusesNamesThatWouldMeanMoreOnACommandLine) {
   }
 }
 
+TEST(RouterTest, RefusesTheNameOfTheProgramThatCalls) {
+  IpcRouter router;
+  EXPECT_EQ(GetErrorCode(Add(router, "leash-ipc")), ErrorCode::kInvalidArgument);
+}
+
 TEST(RouterTest, RefusesANameTwiceAndKeepsTheFirst) {
   IpcRouter router;
   ASSERT_TRUE(Add(router, "one", {.summary = "first"}).ok());
