@@ -11,6 +11,7 @@
 #include "benchmark/benchmark.h"
 #include "ipc/frame.h"
 #include "ipc/server.h"
+#include "leash/leash.h"
 
 namespace leash::ipc {
 namespace {
@@ -96,11 +97,33 @@ void Pipelined(benchmark::State& state, IpcRun run) {
 void PipelinedOnLoop(benchmark::State& state) { Pipelined(state, IpcRun::kLoop); }
 void PipelinedOnThreads(benchmark::State& state) { Pipelined(state, IpcRun::kThread); }
 
+// A command line in a sandbox that stands: the start of a program that does nothing, and of one that calls the host.
+void Cold(benchmark::State& state, Namespaces namespaces, const std::string& program) {
+  IpcRouter router;
+  const absl::Status added =
+      router.RegisterRaw("touch", {}, IpcRun::kThread, [](const IpcCall& call) { call.Finish(std::string("\xc0")); });
+  if (!added.ok()) std::abort();
+  auto sandbox = Sandbox<>::Create(SandboxConfig::Builder().Namespaces(namespaces).Ipc(std::move(router)).Build());
+  if (!sandbox.ok()) return state.SkipWithError(std::string(sandbox.status().message()).c_str());
+  for (auto _ : state) {
+    const auto ended = sandbox->Command(program).Status();
+    if (!ended.ok() || !ended->Success()) std::abort();
+  }
+}
+void TrueWithNamespaces(benchmark::State& state) { Cold(state, Namespaces::kRequire, "/bin/true"); }
+void CallWithNamespaces(benchmark::State& state) { Cold(state, Namespaces::kRequire, "touch"); }
+void TrueWithoutNamespaces(benchmark::State& state) { Cold(state, Namespaces::kOff, "/bin/true"); }
+void CallWithoutNamespaces(benchmark::State& state) { Cold(state, Namespaces::kOff, "touch"); }
+
 BENCHMARK(BarePingPong)->UseRealTime();
 BENCHMARK(SmallCallOnLoop)->UseRealTime();
 BENCHMARK(SmallCallOnThread)->UseRealTime();
 BENCHMARK(PipelinedOnLoop)->UseRealTime();
 BENCHMARK(PipelinedOnThreads)->UseRealTime();
+BENCHMARK(TrueWithNamespaces)->UseRealTime();
+BENCHMARK(CallWithNamespaces)->UseRealTime();
+BENCHMARK(TrueWithoutNamespaces)->UseRealTime();
+BENCHMARK(CallWithoutNamespaces)->UseRealTime();
 
 }  // namespace
 }  // namespace leash::ipc
