@@ -190,6 +190,21 @@ TEST_P(InSandbox, ClosingWaitsForHandlers) {
   EXPECT_EQ(ended, 1);
 }
 
+// A report and calls have one supervisor: each does what it does alone.
+TEST_P(InSandbox, AReportTellsOfTheRest) {
+  auto made = Sandbox<>::Create(Config().ReportViolations().Ipc(Router()).Build());
+  ASSERT_TRUE(made.ok()) << made.status();
+  sandbox_.emplace(*std::move(made));
+  EXPECT_EQ(Run("web_search x | tr -d ' \\n'"), "0: {\"items\":[\"x\",\"3\"]}| ");
+  Run("/usr/bin/python3 -c 'import socket; socket.socket(socket.AF_INET)'");
+  bool told = false;
+  for (const Violation& one : sandbox_->Violations().violations) {
+    EXPECT_NE(one.object, "AF_UNIX");
+    told = told || one.object == "AF_INET";
+  }
+  EXPECT_TRUE(told);
+}
+
 // A program that opens sockets without end gets no more of its host than the limits say.
 TEST_P(InSandbox, ManyConnectionsAreBounded) {
   IpcRouter router = Router();
