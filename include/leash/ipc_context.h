@@ -18,7 +18,7 @@ struct IpcContext {
   std::uint64_t sandbox_id = 0;
   // The name that was called: one handler may be registered under several.
   std::string command;
-  // Who made the connection (unix(7), SO_PEERCRED), as this process's namespaces number it. A process may pass its
+  // Who made the connection, as the kernel tells, and as this process's namespaces number it. A process may pass its
   // connection on to another one of its sandbox, and may have ended since: good for telling, not for deciding. 0 where
   // it cannot be known.
   pid_t pid = 0;
