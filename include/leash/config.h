@@ -78,7 +78,7 @@ struct SandboxConfig {
   // to addresses that may be connected to. What the proxy resolves it to is its own affair in either case.
   bool resolve_locally = false;
   // Ports of this machine that lead to servers inside, whatever the network policy; without one, programs have loopback
-  // among themselves for it. Listened on from Create to Close, when each connection ends. Needs namespaces.
+  // among themselves for it. Listened on from Create to Close, when each connection ends.
   std::vector<PublishedPort> listen;
   // Set: commands run with this interpreter at hand. It is granted what it needs, found by its name, and used by
   // Sandbox::RunPython. The same errors as FindPython().

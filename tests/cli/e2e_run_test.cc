@@ -155,6 +155,20 @@ TEST_P(RunTest, PermissiveStandsInTheCurrentDirectoryAndWritesIt) {
   EXPECT_TRUE(Exists(Project("made")));
 }
 
+// Where a name in the root is closed, what is beside it is mounted one by one.
+TEST_P(RunTest, PermissiveIsTheSameBesideAClosedHome) {
+  if (Leash({"run", "--namespaces", "require", "true"}).code != 0) GTEST_SKIP() << "no namespaces here";
+  const std::string script =
+      "echo x > /dev/null && head -c 2 /dev/zero | wc -c; test -w /sys/bus/cpu/drivers_probe; echo $?";
+  std::vector<std::string> options = {"--permissive", "--namespaces", "require"};
+  EXPECT_EQ(Shell(script, options).out, "2\n1\n");
+  options.emplace_back("--protect-home");
+  EXPECT_EQ(Shell(script, options).out, "2\n1\n");
+  if (uid() == 0) {
+    EXPECT_EQ(::access("/sys/bus/cpu/drivers_probe", W_OK), 0) << "the control";
+  }
+}
+
 TEST_P(RunTest, DeniedPathsStayClosed) {
   root().MakeFile("project/secret", "s\n");
   EXPECT_NE(Shell("cat secret", {"--deny", "secret"}).code, 0);

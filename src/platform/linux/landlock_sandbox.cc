@@ -346,8 +346,8 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareLandlockSandbox(co
     if (!plan.call_socket.empty()) {
       LEASH_ASSIGN_OR_RETURN(calls, HostCalls::OfListener(plan.call_socket, door));
     }
-    supervisor =
-        std::make_unique<Supervisor>(plan, std::move(socket_ruleset), observation, std::move(network), std::move(calls));
+    supervisor = std::make_unique<Supervisor>(plan, std::move(socket_ruleset), observation, std::move(network),
+                                              std::move(calls));
   } else {
     base::Log(base::LogLevel::kInfo, "no supervisor: {}", support.why_not);
     if (report.sink != nullptr) report.sink->NotSeen(NotObserved(support));

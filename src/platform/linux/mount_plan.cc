@@ -295,10 +295,11 @@ class Planner {
   // The settings of the kernel and its devices belong to root by owner alone: where everything may be written, not
   // they.
   bool LeaveUnwritten(Nodes nodes, const std::string& path, Standing here, bool explicitly) {
-    if (!here.attached || explicitly || !Includes(here.access, Access::kReadWrite)) return false;
+    if (explicitly || !Includes(here.access, Access::kReadWrite)) return false;
     if (!files_.TypeOf(path).has_value()) return true;
     here.access = Access::kRead;
     Attach(path, here, FileType::kDirectory);
+    here.attached = true;
     VisitBelow(nodes, path, here);
     return true;
   }
@@ -322,7 +323,9 @@ class Planner {
   bool FillOwn(Own own, Nodes nodes, const std::string& path, const Standing& here, bool explicitly) {
     const bool open = here.access != Access::kNone;
     if (own == Own::kSys) return LeaveUnwritten(nodes, path, here, explicitly);
-    if (own != Own::kProc && own != Own::kPts && (open && (explicitly || here.attached))) return false;
+    // Open to writing is the root of the permissive tier alone, also where a closed name has it taken apart.
+    const bool hosts = explicitly || here.attached || Includes(here.access, Access::kReadWrite);
+    if (own != Own::kProc && own != Own::kPts && open && hosts) return false;
     if (here.attached && !files_.TypeOf(path).has_value()) return true;
     const std::uint16_t make = here.attached ? 0 : static_cast<std::uint16_t>(wire::kMakeDirectory);
     Standing inside;  // nothing of the host's

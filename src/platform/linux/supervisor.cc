@@ -260,8 +260,8 @@ struct Supervisor::State {
 Supervisor::Supervisor(const core::Plan& plan, base::UniqueFd socket_ruleset,
                        const std::optional<Observation>& observation, std::optional<HostNetwork> network,
                        std::optional<HostCalls> calls)
-    : state_(
-          std::make_shared<State>(plan, std::move(socket_ruleset), observation, std::move(network), std::move(calls))) {}
+    : state_(std::make_shared<State>(plan, std::move(socket_ruleset), observation, std::move(network),
+                                     std::move(calls))) {}
 
 int Supervisor::Socket() const { return state_->outside.get(); }
 
