@@ -34,7 +34,7 @@ struct NetworkRequest {
   std::string method;                  // of HTTP, when it can be seen; else empty
   std::string path;                    // as sent, without its query
   std::vector<std::string> addresses;  // what the host was resolved to; empty when that is still to be done
-  // Which program asked, with SandboxConfig::identify_programs; 0 and empty when it is not known, as for names. A pid
+  // Which program asked, with SandboxConfig::identify_programs; 0 and empty when it is not known. A pid
   // of the machine, and a path as the program sees it. True when it was looked for: a program may have passed the
   // connection to another, or have become another since.
   std::int64_t pid = 0;

@@ -24,26 +24,31 @@ struct OneDescriptor {
   OneDescriptor(const OneDescriptor&) = delete;
   OneDescriptor& operator=(const OneDescriptor&) = delete;
 
-  char byte = 0;
-  iovec body = {&byte, 1};
+  iovec body = {};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
   msghdr header = {};
 };
 
 }  // namespace
 
-bool SendDescriptor(int socket, int descriptor) {
+// A message has a byte at least: behind the text is one that stands for nothing.
+bool SendDescriptor(int socket, int descriptor, std::string_view text) {
+  std::string bytes(text.substr(0, kLongestText));
+  bytes.push_back('\0');
   OneDescriptor message;
+  message.body = {bytes.data(), bytes.size()};
   cmsghdr* const rights = CMSG_FIRSTHDR(&message.header);
   rights->cmsg_level = SOL_SOCKET;
   rights->cmsg_type = SCM_RIGHTS;
   rights->cmsg_len = CMSG_LEN(sizeof(int));
   std::memcpy(CMSG_DATA(rights), &descriptor, sizeof(descriptor));
-  return ::sendmsg(socket, &message.header, MSG_NOSIGNAL) == 1;
+  return ::sendmsg(socket, &message.header, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
 }
 
-bool ReceiveDescriptor(int socket, UniqueFd& descriptor) {
+bool ReceiveDescriptor(int socket, UniqueFd& descriptor, std::string* text) {
+  std::array<char, kLongestText + 1> bytes;
   OneDescriptor message;
+  message.body = {bytes.data(), bytes.size()};
   descriptor.reset();
 #if defined(MSG_CMSG_CLOEXEC)
   constexpr int kFlags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC;
@@ -53,6 +58,7 @@ bool ReceiveDescriptor(int socket, UniqueFd& descriptor) {
   const ssize_t got = ::recvmsg(socket, &message.header, kFlags);
   if (got == 0) errno = 0;
   if (got <= 0) return false;
+  if (text != nullptr) text->assign(bytes.data(), static_cast<std::size_t>(got) - 1);
   const cmsghdr* const rights = CMSG_FIRSTHDR(&message.header);
   if (rights == nullptr || rights->cmsg_type != SCM_RIGHTS) return true;
   int received = -1;

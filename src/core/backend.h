@@ -104,8 +104,11 @@ struct EgressIntake {
   // with the address that was asked (IP_PKTINFO, IPV6_PKTINFO), and its answer must be sent from that address in the
   // same way. Datagrams to other ports are refused by the sandbox's network itself.
   std::vector<base::UniqueFd> resolvers;
+  // Which program has sent such a message, if the plan wants that; else null. As safe as `arrive`.
+  base::Sender sender;
   // Where there are no resolvers, a socket that keeps messages apart. Each message brings another such socket (unix(7),
-  // SCM_RIGHTS): a program's questions come on it, answers go back on it, and it ends with the program's own.
+  // SCM_RIGHTS): a program's questions come on it, answers go back on it, and it ends with the program's own. The
+  // message says which program it is (base::ProgramFrom).
   base::UniqueFd name_sockets;
   // Moves up to `most` bytes between a socket and a pipe without copying them, nor waiting: as read(2) and write(2) do,
   // with their errors. Null where the system has no such call. Safe from any thread.

@@ -15,6 +15,7 @@ absl::StatusOr<std::unique_ptr<net::EgressProxy>> StartEgress(const SandboxConfi
   options.resolvers = std::move(intake.resolvers);
   options.name_sockets = std::move(intake.name_sockets);
   options.arrive = std::move(intake.arrive);
+  options.sender = std::move(intake.sender);
   options.splice = intake.splice;
   options.policy = std::move(rules.policy);
   options.policy_sees_addresses = rules.policy_sees_addresses;

@@ -15,6 +15,8 @@
 
 namespace leash::net {
 
+constexpr std::uint16_t kDnsPort = 53;
+
 using DnsBytes = std::vector<std::uint8_t>;
 
 // Types that are treated in some way of their own. Any other number may stand in a question.

@@ -21,13 +21,15 @@ bool IsAboutNames(DnsType type) {
          type == DnsType::kSvcb;
 }
 
-NetworkEvent EventOf(const DnsQuestion& question, std::uint64_t connection) {
+NetworkEvent EventOf(const DnsQuestion& question, std::uint64_t connection, const base::Program& program) {
   NetworkEvent event;
   event.time = absl::Now();
   event.connection = connection;
   event.request.host = question.name;
   event.request.protocol = Protocol::kDns;
   event.request.arrival = Arrival::kDns;
+  event.request.pid = program.pid;
+  event.request.executable = program.executable;
   return event;
 }
 
@@ -62,6 +64,28 @@ struct Datagram {
     return true;
   }
   std::string_view text() const { return {bytes.data(), size}; }
+
+  // Where it was sent to, if its ancillary data say so.
+  sockaddr_storage Destination() {
+    sockaddr_storage to = {};
+    msghdr header = {};
+    header.msg_control = control.data();
+    header.msg_controllen = control_size;
+    for (cmsghdr* one = CMSG_FIRSTHDR(&header); one != nullptr; one = CMSG_NXTHDR(&header, one)) {
+      if (one->cmsg_level == IPPROTO_IP && one->cmsg_type == IP_PKTINFO) {
+        auto& four = reinterpret_cast<sockaddr_in&>(to);
+        four.sin_family = AF_INET;
+        four.sin_port = htons(kDnsPort);
+        four.sin_addr = reinterpret_cast<in_pktinfo*>(CMSG_DATA(one))->ipi_addr;
+      } else if (one->cmsg_level == IPPROTO_IPV6 && one->cmsg_type == IPV6_PKTINFO) {
+        auto& six = reinterpret_cast<sockaddr_in6&>(to);
+        six.sin6_family = AF_INET6;
+        six.sin6_port = htons(kDnsPort);
+        six.sin6_addr = reinterpret_cast<in6_pktinfo*>(CMSG_DATA(one))->ipi6_addr;
+      }
+    }
+    return to;
+  }
 };
 
 struct ReturnAddress {
@@ -105,9 +129,11 @@ struct ReturnAddress {
 
 }  // namespace
 
-void DnsService::Answer(DnsQuestion question, std::uint64_t connection, std::function<void(DnsBytes)> answer) {
+void DnsService::Answer(DnsQuestion question, std::uint64_t connection, const base::Program& program,
+                        std::function<void(DnsBytes)> answer) {
   if (question.query_class != kDnsClassInternet) return answer(NotImplemented(question));
-  if (IsAboutNames(question.type)) return AnswerName(question, connection, std::move(answer));
+  NetworkEvent event = EventOf(question, connection, program);
+  if (IsAboutNames(question.type)) return AnswerName(question, std::move(event), std::move(answer));
   if (question.type == DnsType::kPtr) {
     const auto address = AddressOfReverseName(question.name);
     const auto name = address.has_value() ? context_.leases.NameOf(*address) : std::nullopt;
@@ -115,16 +141,13 @@ void DnsService::Answer(DnsQuestion question, std::uint64_t connection, std::fun
     return answer(
         PointerAnswer(question, *name, static_cast<std::uint32_t>(absl::ToInt64Seconds(context_.leases.ttl()))));
   }
-  NetworkEvent event = EventOf(question, connection);
   event.outcome = NetworkOutcome::kDenied;
   event.detail = fmt::format("records of type {} are not answered", static_cast<unsigned>(question.type));
   context_.Tell(event);
   answer(Refused(question));
 }
 
-void DnsService::AnswerName(const DnsQuestion& question, std::uint64_t connection,
-                            std::function<void(DnsBytes)> answer) {
-  NetworkEvent event = EventOf(question, connection);
+void DnsService::AnswerName(const DnsQuestion& question, NetworkEvent event, std::function<void(DnsBytes)> answer) {
   auto name = NormalizeHost(question.name);
   if (!name.ok()) {
     event.outcome = NetworkOutcome::kMalformed;
@@ -159,10 +182,11 @@ void DnsService::AnswerName(const DnsQuestion& question, std::uint64_t connectio
             });
 }
 
-DnsDatagrams::DnsDatagrams(EgressContext& context, DnsService& service, base::UniqueFd socket)
+DnsDatagrams::DnsDatagrams(EgressContext& context, DnsService& service, base::UniqueFd socket, base::Sender sender)
     : service_(service),
       context_(context),
       socket_(std::move(socket)),
+      sender_(std::move(sender)),
       watch_(context.loop, socket_.get(), [this](int) { Ready(); }) {
   watch_.Watch(SocketWatch::kReadable);
 }
@@ -172,7 +196,8 @@ void DnsDatagrams::Ready() {
   for (int turn = 0; turn < kDatagramsATurn && datagram.Receive(socket_.get()); ++turn) {
     ReturnAddress back(datagram);
     if (auto question = ParseQuestion(Bytes(datagram.text()), DnsTransport::kUdp)) {
-      service_.Answer(*std::move(question), ++context_.connections,
+      const base::Program program = sender_ ? sender_(datagram.peer, datagram.Destination()) : base::Program();
+      service_.Answer(*std::move(question), ++context_.connections, program,
                       [this, back, here = presence_.handle()](DnsBytes answer) mutable {
                         if (!here.expired()) back.Send(socket_.get(), std::move(answer));
                       });
@@ -182,11 +207,12 @@ void DnsDatagrams::Ready() {
   }
 }
 
-DnsStream::DnsStream(EgressContext& context, DnsService& service, std::uint64_t connection, Stream client,
-                     std::function<void()> done)
+DnsStream::DnsStream(EgressContext& context, DnsService& service, std::uint64_t connection, base::Program program,
+                     Stream client, std::function<void()> done)
     : context_(context),
       service_(service),
       connection_(connection),
+      program_(std::move(program)),
       client_(std::move(client)),
       done_(std::move(done)),
       deadline_(context.loop, [this] { Finish(); }),
@@ -244,12 +270,13 @@ bool DnsStream::Advance() {
     return true;
   }
   asking_ = true;
-  service_.Answer(*std::move(question), connection_, [this, here = presence_.handle()](const DnsBytes& answer) {
-    if (here.expired() || finished_) return;
-    asking_ = false;
-    out_ = WithTcpLength(answer);
-    soon_.Start(absl::ZeroDuration());
-  });
+  service_.Answer(*std::move(question), connection_, program_,
+                  [this, here = presence_.handle()](const DnsBytes& answer) {
+                    if (here.expired() || finished_) return;
+                    asking_ = false;
+                    out_ = WithTcpLength(answer);
+                    soon_.Start(absl::ZeroDuration());
+                  });
   return !asking_;
 }
 

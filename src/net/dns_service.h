@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/arrived_connection.h"
 #include "base/unique_fd.h"
 #include "net/dns_message.h"
 #include "net/egress_context.h"
@@ -28,10 +29,11 @@ class DnsService {
   explicit DnsService(EgressContext& context) : context_(context) {}
 
   // `answer` is called once, perhaps before this returns, and not after this object has gone. No bytes: no answer.
-  void Answer(DnsQuestion question, std::uint64_t connection, std::function<void(DnsBytes)> answer);
+  void Answer(DnsQuestion question, std::uint64_t connection, const base::Program& program,
+              std::function<void(DnsBytes)> answer);
 
  private:
-  void AnswerName(const DnsQuestion& question, std::uint64_t connection, std::function<void(DnsBytes)> answer);
+  void AnswerName(const DnsQuestion& question, NetworkEvent event, std::function<void(DnsBytes)> answer);
 
   EgressContext& context_;
   Presence presence_;
@@ -40,7 +42,8 @@ class DnsService {
 // Over UDP, on one socket. A question that the policy takes long to answer is dropped: its client asks again.
 class DnsDatagrams {
  public:
-  DnsDatagrams(EgressContext& context, DnsService& service, base::UniqueFd socket);
+  // `sender` may be null.
+  DnsDatagrams(EgressContext& context, DnsService& service, base::UniqueFd socket, base::Sender sender);
 
  private:
   void Ready();
@@ -48,6 +51,7 @@ class DnsDatagrams {
   DnsService& service_;
   EgressContext& context_;
   const base::UniqueFd socket_;
+  const base::Sender sender_;
   SocketWatch watch_;
   Presence presence_;
 };
@@ -55,7 +59,7 @@ class DnsDatagrams {
 // Over TCP: one connection, any number of questions, one after the other.
 class DnsStream {
  public:
-  DnsStream(EgressContext& context, DnsService& service, std::uint64_t connection, Stream client,
+  DnsStream(EgressContext& context, DnsService& service, std::uint64_t connection, base::Program program, Stream client,
             std::function<void()> done);
 
   void Start();
@@ -68,6 +72,7 @@ class DnsStream {
   EgressContext& context_;
   DnsService& service_;
   const std::uint64_t connection_;
+  const base::Program program_;
   Stream client_;
   const std::function<void()> done_;
   std::string in_;

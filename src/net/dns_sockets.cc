@@ -20,10 +20,12 @@ constexpr int kMessagesATurn = 64;
 // Reads without room for descriptors: what a program attaches to a question is dropped by the kernel.
 class DnsSockets::Conversation {
  public:
-  Conversation(EgressContext& context, DnsService& service, base::UniqueFd socket, std::function<void()> ended)
+  Conversation(EgressContext& context, DnsService& service, base::UniqueFd socket, base::Program program,
+               std::function<void()> ended)
       : context_(context),
         service_(service),
         socket_(std::move(socket)),
+        program_(std::move(program)),
         ended_(std::move(ended)),
         watch_(context.loop, socket_.get(), [this](int) { Ready(); }) {
     watch_.Watch(SocketWatch::kReadable);
@@ -46,7 +48,7 @@ class DnsSockets::Conversation {
 
   void Answer(std::span<const std::uint8_t> message) {
     if (auto question = ParseQuestion(message, DnsTransport::kUdp)) {
-      service_.Answer(*std::move(question), ++context_.connections,
+      service_.Answer(*std::move(question), ++context_.connections, program_,
                       [this, here = presence_.handle()](const DnsBytes& answer) {
                         if (!here.expired()) Reply(answer);
                       });
@@ -63,6 +65,7 @@ class DnsSockets::Conversation {
   EgressContext& context_;
   DnsService& service_;
   const base::UniqueFd socket_;
+  const base::Program program_;
   const std::function<void()> ended_;
   SocketWatch watch_;
   Presence presence_;
@@ -81,14 +84,15 @@ DnsSockets::~DnsSockets() = default;
 void DnsSockets::Take() {
   for (int turn = 0; turn < kMessagesATurn; ++turn) {
     base::UniqueFd socket;
-    if (!base::ReceiveDescriptor(source_.get(), socket)) {
+    std::string told;
+    if (!base::ReceiveDescriptor(source_.get(), socket, &told)) {
       if (!WouldBlock()) watch_.Watch(SocketWatch::kNothing);  // the other side has ended
       return;
     }
     if (!socket || conversations_.size() >= kMost) continue;
     const std::uint64_t key = next_++;
-    auto conversation =
-        std::make_unique<Conversation>(context_, service_, std::move(socket), [this, key] { Ended(key); });
+    auto conversation = std::make_unique<Conversation>(context_, service_, std::move(socket), base::ProgramFrom(told),
+                                                       [this, key] { Ended(key); });
     if (conversation->ok()) conversations_.emplace(key, std::move(conversation));
   }
 }

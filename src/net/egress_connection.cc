@@ -14,7 +14,6 @@
 namespace leash::net {
 namespace {
 
-constexpr std::uint16_t kDnsPort = 53;
 constexpr std::uint16_t kHttpPort = 80;
 
 SocksReply SocksReplyFor(NetworkOutcome outcome) {
@@ -43,8 +42,8 @@ EgressConnection::EgressConnection(EgressContext& context, DnsService& names, ba
       client_(context.loop, std::move(client)),
       destination_(arrived.destination),
       done_(std::move(done)) {
-  asker_.pid = arrived.pid;
-  asker_.executable = std::move(arrived.executable);
+  asker_.pid = arrived.program.pid;
+  asker_.executable = std::move(arrived.program.executable);
 }
 
 EgressConnection::~EgressConnection() {
@@ -74,7 +73,8 @@ bool EgressConnection::Carries() const {
 
 void EgressConnection::StartTransparent(const Endpoint& destination) {
   if (destination.port == kDnsPort) {
-    dns_ = std::make_unique<DnsStream>(context_, names_, number_, std::move(client_), [this] { Finish(); });
+    dns_ = std::make_unique<DnsStream>(context_, names_, number_, base::Program{asker_.pid, asker_.executable},
+                                       std::move(client_), [this] { Finish(); });
     stage_ = Stage::kNames;
     return dns_->Start();
   }

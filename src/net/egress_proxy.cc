@@ -41,7 +41,7 @@ class EgressProxy::Service {
       }
     }
     for (base::UniqueFd& socket : options.resolvers) {
-      datagrams_.push_back(std::make_unique<DnsDatagrams>(context_, names_, std::move(socket)));
+      datagrams_.push_back(std::make_unique<DnsDatagrams>(context_, names_, std::move(socket), options.sender));
     }
     if (options.name_sockets) {
       name_sockets_ = std::make_unique<DnsSockets>(context_, names_, std::move(options.name_sockets));

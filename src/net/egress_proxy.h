@@ -30,6 +30,8 @@ struct EgressOptions {
   base::UniqueFd name_sockets;
   // Asked on the loop's thread. Null: each connection is the sandbox's, to the listener itself, by nobody known.
   base::Arrival arrive;
+  // The same, of messages to `resolvers`. Null: nobody known.
+  base::Sender sender;
   SpliceFunction splice = nullptr;
   // Asked of clients of the listener itself, where others than the sandbox can reach it.
   std::optional<SocksCredential> credential;

@@ -132,9 +132,9 @@ TEST_P(NetworkTest, EveryDecisionIsInTheAuditLogAndTheReport) {
   for (std::string line; std::getline(lines, line);) {
     const nlohmann::json event = nlohmann::json::parse(line, nullptr, false);
     ASSERT_TRUE(event.is_object()) << line;
-    if (event["protocol"] != "http") continue;
     EXPECT_GT(event.value("pid", 0), 1) << line;
-    EXPECT_THAT(event.value("executable", ""), EndsWith("/curl"));
+    EXPECT_THAT(event.value("executable", ""), EndsWith("/curl")) << line;
+    if (event["protocol"] != "http") continue;
     if (event["host"] == "server.test") {
       ++allowed;
       EXPECT_EQ(event["verdict"], "allow");

@@ -230,7 +230,10 @@ bool InsideLoopback::NameOf(int socket, sockaddr_storage& name) {
 absl::Status InsideLoopback::Check() {
   const base::UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const Answer answer = socket ? Listen(socket.get(), 1) : -errno;
-  servers_.clear();
+  {
+    const std::lock_guard lock(mutex_);
+    servers_.clear();
+  }
   if (answer == 0) return absl::OkStatus();
   return base::ErrnoError(ErrorCode::kUnsupported, static_cast<int>(-answer),
                           "cannot tell programs of the sandbox from others on the host's loopback");

@@ -31,7 +31,7 @@ namespace leash::platform {
 // Unlike there: all of 127.0.0.0/8 shares its ports; SO_REUSEPORT does not let two listen; and another user of the
 // machine, who guesses the port, can fill the queue of a server.
 //
-// Safe from any thread; nothing in it waits.
+// Safe from any thread; nothing in it waits for a program.
 class InsideLoopback {
  public:
   // A socket of NETLINK_SOCK_DIAG. An empty one: nobody can listen.

@@ -264,12 +264,17 @@ core::EgressIntake IntakeOf(const core::Plan& plan, pid_t init, Received& ready)
     owner = std::make_shared<SocketOwner>(std::move(intake.resolvers.back()), init);
     intake.resolvers.pop_back();
   }
-  intake.arrive = [owner = std::move(owner)](int connection) {
+  intake.arrive = [owner](int connection) {
     base::ArrivedConnection arrived;
     if (!OriginalDestination(connection, arrived.destination)) arrived.destination = {};
-    if (owner != nullptr) owner->Identify(connection, arrived);
+    if (owner != nullptr) arrived.program = owner->OfConnection(connection, arrived.destination);
     return std::optional(std::move(arrived));
   };
+  if (owner != nullptr) {
+    intake.sender = [owner](const sockaddr_storage& from, const sockaddr_storage& to) {
+      return owner->OfDatagram(from, to);
+    };
+  }
   if (ready.answer.error != 0) {
     intake.why_not_all = fmt::format(
         "the kernel refuses nftables with network address translation in the sandbox's "

@@ -26,7 +26,8 @@ void SetAddress(const sockaddr_storage& address, __be16& port, __be32 (&bytes)[4
 
 }  // namespace
 
-std::optional<SocketFacts> SocketDiagnostics::Find(const sockaddr_storage& own, const sockaddr_storage& peer) {
+std::optional<SocketFacts> SocketDiagnostics::Find(const sockaddr_storage& own, const sockaddr_storage& peer,
+                                                   int protocol) {
   struct {
     nlmsghdr head;
     inet_diag_req_v2 request;
@@ -36,10 +37,12 @@ std::optional<SocketFacts> SocketDiagnostics::Find(const sockaddr_storage& own, 
   question.head.nlmsg_flags = NLM_F_REQUEST;
   question.head.nlmsg_seq = ++sequence_;
   question.request.sdiag_family = static_cast<__u8>(own.ss_family);
-  question.request.sdiag_protocol = IPPROTO_TCP;
+  question.request.sdiag_protocol = static_cast<__u8>(protocol);
   question.request.idiag_states = ~0U;
-  SetAddress(own, question.request.id.idiag_sport, question.request.id.idiag_src);
-  SetAddress(peer, question.request.id.idiag_dport, question.request.id.idiag_dst);
+  // Of UDP the kernel takes them the other way round.
+  const bool tcp = protocol == IPPROTO_TCP;
+  SetAddress(tcp ? own : peer, question.request.id.idiag_sport, question.request.id.idiag_src);
+  SetAddress(tcp ? peer : own, question.request.id.idiag_dport, question.request.id.idiag_dst);
   question.request.id.idiag_cookie[0] = question.request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
   sockaddr_nl kernel = {};
   kernel.nl_family = AF_NETLINK;

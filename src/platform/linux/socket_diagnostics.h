@@ -1,6 +1,7 @@
-// What the kernel knows of a TCP socket of which nothing but its addresses is known (sock_diag(7)).
+// What the kernel knows of a socket of which nothing but its addresses is known (sock_diag(7)).
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cstdint>
@@ -23,7 +24,8 @@ class SocketDiagnostics {
   explicit SocketDiagnostics(base::UniqueFd socket) : socket_(std::move(socket)) {}
 
   // The socket at `own` whose other end is at `peer`. None: there is none, or the kernel does not say.
-  std::optional<SocketFacts> Find(const sockaddr_storage& own, const sockaddr_storage& peer);
+  std::optional<SocketFacts> Find(const sockaddr_storage& own, const sockaddr_storage& peer,
+                                  int protocol = IPPROTO_TCP);
   // The one that listens at `own`.
   std::optional<SocketFacts> FindListener(const sockaddr_storage& own);
 

@@ -1,6 +1,7 @@
 #include "platform/linux/socket_owner.h"
 
 #include <dirent.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,24 +61,33 @@ std::vector<pid_t> ChildrenOf(pid_t process, int& looks) {
 
 }  // namespace
 
-std::string ExecutableOf(pid_t process) { return ReadLink(fmt::format("/proc/{}/exe", process)); }
+base::Program ProgramOf(pid_t process) {
+  if (process <= 0) return {};
+  return {process, ReadLink(fmt::format("/proc/{}/exe", process))};
+}
 
-void SocketOwner::Identify(int connection, base::ArrivedConnection& arrived) {
+base::Program SocketOwner::OfConnection(int connection, const sockaddr_storage& destination) {
   sockaddr_storage own = {};
-  sockaddr_storage peer = arrived.destination;
+  sockaddr_storage peer = destination;
   socklen_t size = sizeof(own);
-  if (::getpeername(connection, reinterpret_cast<sockaddr*>(&own), &size) != 0) return;
+  if (::getpeername(connection, reinterpret_cast<sockaddr*>(&own), &size) != 0) return {};
   size = sizeof(peer);
   if (peer.ss_family == AF_UNSPEC && ::getsockname(connection, reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
-    return;
+    return {};
   }
-  const std::optional<SocketFacts> facts = diagnostics_.Find(own, peer);
-  if (!facts.has_value() || facts->inode == 0) return;
-  const pid_t found = Find(facts->inode);
-  if (found == 0) return;
+  return Of(IPPROTO_TCP, own, peer);
+}
+
+base::Program SocketOwner::OfDatagram(const sockaddr_storage& from, const sockaddr_storage& to) {
+  return Of(IPPROTO_UDP, from, to);
+}
+
+base::Program SocketOwner::Of(int protocol, const sockaddr_storage& own, const sockaddr_storage& peer) {
+  const std::optional<SocketFacts> facts = diagnostics_.Find(own, peer, protocol);
+  const pid_t found = facts.has_value() && facts->inode != 0 ? Find(facts->inode) : 0;
+  if (found == 0) return {};
   last_ = found;
-  arrived.pid = found;
-  arrived.executable = ExecutableOf(found);
+  return ProgramOf(found);
 }
 
 pid_t SocketOwner::Find(std::uint32_t inode) {

@@ -1,4 +1,4 @@
-// Which program a connection comes from.
+// Which program a connection or a datagram comes from.
 #pragma once
 
 #include <sys/socket.h>
@@ -15,8 +15,8 @@
 
 namespace leash::platform {
 
-// What a process runs, as its own mounts have it; empty when it cannot be known.
-std::string ExecutableOf(pid_t process);
+// What a process runs, as its own mounts have it. Nobody for a number that is none.
+base::Program ProgramOf(pid_t process);
 
 // Goes from a connection to the socket at its other end (sock_diag(7)), and from there to a process that has it open
 // (/proc/PID/fd, proc(5)). What it finds is true when it looks, and no more than that: programs can inherit sockets,
@@ -31,13 +31,15 @@ class SocketOwner {
   // descends from `root`, in whose place a process of another number space will not do.
   SocketOwner(base::UniqueFd diagnostics, pid_t root) : diagnostics_(std::move(diagnostics)), root_(root) {}
 
-  // Fills in `pid`, as leash sees it, and `executable`, as the program's own mounts have it. Leaves them empty when
-  // they cannot be known. `destination` is the one that the program has connected to.
-  void Identify(int connection, base::ArrivedConnection& arrived);
+  // The pid as leash sees it, and the executable as the program's own mounts have it. `destination` is what the
+  // program has connected to; of no family: the listener itself.
+  base::Program OfConnection(int connection, const sockaddr_storage& destination);
+  base::Program OfDatagram(const sockaddr_storage& from, const sockaddr_storage& to);
 
  private:
   static constexpr int kMostLooks = 20'000;  // processes and descriptors
 
+  base::Program Of(int protocol, const sockaddr_storage& own, const sockaddr_storage& peer);
   pid_t Find(std::uint32_t inode);
 
   SocketDiagnostics diagnostics_;

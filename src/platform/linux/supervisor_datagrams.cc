@@ -8,9 +8,11 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/arrived_connection.h"
 #include "base/descriptor_message.h"
 #include "platform/linux/internet_address.h"
 #include "platform/linux/socket_diagnostics.h"
+#include "platform/linux/socket_owner.h"
 
 namespace leash::platform {
 namespace {
@@ -24,7 +26,6 @@ bool HasHungUp(int socket) {
 
 }  // namespace
 
-// socket(2) for conversation.
 Answer DatagramSockets::Make(Caller& caller) {
   const int type = caller.IntArgument(1);
   const int protocol = caller.IntArgument(2);
@@ -70,7 +71,8 @@ DatagramSockets::Conversation* DatagramSockets::Find(int socket) {
   return found == conversations_.end() ? nullptr : &found->second;
 }
 
-Answer DatagramSockets::Ask(Conversation& conversation, const sockaddr_storage& address, socklen_t size) const {
+Answer DatagramSockets::Ask(const Caller& caller, Conversation& conversation, const sockaddr_storage& address,
+                            socklen_t size) const {
   if (address.ss_family == AF_UNSPEC) {
     conversation.peer = {};
     return 0;
@@ -78,7 +80,8 @@ Answer DatagramSockets::Ask(Conversation& conversation, const sockaddr_storage& 
   if (!IsWhole(address, size)) return IsInternet(address.ss_family) ? -EINVAL : -EAFNOSUPPORT;
   if (PortOf(address) != kDnsPort) return -ECONNREFUSED;
   if (conversation.service) {
-    if (!base::SendDescriptor(name_sockets_, conversation.service.get())) return -ECONNREFUSED;
+    const base::Program program = identify_ ? ProgramOf(caller.Process()) : base::Program();
+    if (!base::SendDescriptor(name_sockets_, conversation.service.get(), base::TextOf(program))) return -ECONNREFUSED;
     conversation.service.reset();
   }
   conversation.peer = address;

@@ -29,21 +29,23 @@ class DatagramSockets {
     base::UniqueFd service;      // the name service's end, until a question may come
   };
 
-  // `name_sockets` is where the name service takes its ends; without one nobody answers.
-  explicit DatagramSockets(int name_sockets) : name_sockets_(name_sockets) {}
+  // `name_sockets` is where the name service takes its ends; without one nobody answers. `identify`: it is told who
+  // asks.
+  DatagramSockets(int name_sockets, bool identify) : name_sockets_(name_sockets), identify_(identify) {}
 
   // socket(2).
   Answer Make(Caller& caller);
   // Null: it is no socket of these.
   Conversation* Find(int socket);
   // Whom it speaks to from now on: a name server, or with AF_UNSPEC nobody.
-  Answer Ask(Conversation& conversation, const sockaddr_storage& address, socklen_t size) const;
+  Answer Ask(const Caller& caller, Conversation& conversation, const sockaddr_storage& address, socklen_t size) const;
 
  private:
   static constexpr std::size_t kMost = 4096;
   void MakeRoom();
 
   const int name_sockets_;
+  const bool identify_;
   std::map<std::uint64_t, Conversation> conversations_;  // by SO_COOKIE
 };
 

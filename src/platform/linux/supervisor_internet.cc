@@ -131,7 +131,7 @@ std::optional<Answer> InternetSockets::Connect(Caller& caller, std::optional<Wai
   sockaddr_storage address = {};
   const std::uint64_t size = caller.Argument(2) & 0xffffffff;
   if (const Answer read = ReadAddress(caller, caller.Argument(1), size, address); read != 0) return read;
-  if (datagrams != nullptr) return datagrams_.Ask(*datagrams, address, static_cast<socklen_t>(size));
+  if (datagrams != nullptr) return datagrams_.Ask(caller, *datagrams, address, static_cast<socklen_t>(size));
   if (!IsTcp(socket.get())) return family < 0 ? -ENOTSOCK : -EPERM;
   return ConnectStream(caller, std::move(socket), family, address, static_cast<socklen_t>(size), waiting);
 }
@@ -157,13 +157,8 @@ Answer InternetSockets::ConnectStream(Caller& caller, base::UniqueFd socket, int
   } else if (!way_out) {
     return -ENETUNREACH;
   } else {
-    base::ArrivedConnection meant{IsProxy(destination) ? sockaddr_storage() : destination, 0, {}};
-    if (network_.identify) {
-      if (const pid_t process = caller.Process(); process > 0) {
-        meant.pid = process;
-        meant.executable = ExecutableOf(process);
-      }
-    }
+    const base::ArrivedConnection meant{IsProxy(destination) ? sockaddr_storage() : destination,
+                                        network_.identify ? ProgramOf(caller.Process()) : base::Program()};
     connect = [connections = network_.connections, meant](int from) { return connections->Connect(from, meant); };
   }
   if (!caller.Waits()) return -EPERM;
@@ -276,7 +271,8 @@ Answer InternetSockets::SendTo(Caller& caller) {
     if (const Answer read = caller.Read(caller.Argument(1), message.data(), size); read != 0) return read;
   }
   if (!caller.Waits()) return -EPERM;
-  if (const Answer asked = datagrams_.Ask(*datagrams, address, static_cast<socklen_t>(address_size)); asked != 0)
+  if (const Answer asked = datagrams_.Ask(caller, *datagrams, address, static_cast<socklen_t>(address_size));
+      asked != 0)
     return asked;
   const ssize_t sent = ::send(socket.get(), message.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent >= 0) return sent;

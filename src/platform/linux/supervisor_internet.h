@@ -32,7 +32,7 @@ struct WaitingCall {
 class InternetSockets {
  public:
   explicit InternetSockets(HostNetwork network)
-      : network_(std::move(network)), datagrams_(network_.name_sockets.get()) {}
+      : network_(std::move(network)), datagrams_(network_.name_sockets.get(), network_.identify) {}
 
   // Makes the caller's call on behalf, or gives an errno. None: it is not about such a socket. Never blocks. When the
   // caller must wait, fills in `waiting` and gives -EAGAIN.

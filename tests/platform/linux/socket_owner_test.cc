@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "gtest/gtest.h"
+#include "platform/linux/internet_address.h"
 
 namespace leash::platform {
 namespace {
@@ -54,10 +55,9 @@ class SocketOwnerTest : public testing::TestWithParam<int> {
 TEST_P(SocketOwnerTest, FindsTheProcessThatConnected) {
   SocketOwner owner(Diagnostics(), ::getpid());
   for (int time = 0; time < 2; ++time) {  // the second time by the one that was found before
-    base::ArrivedConnection arrived;
-    owner.Identify(connection_.accepted.get(), arrived);
-    EXPECT_EQ(arrived.pid, ::getpid());
-    EXPECT_EQ(arrived.executable, own_);
+    const base::Program found = owner.OfConnection(connection_.accepted.get(), {});
+    EXPECT_EQ(found.pid, ::getpid());
+    EXPECT_EQ(found.executable, own_);
   }
 }
 
@@ -73,9 +73,7 @@ TEST_P(SocketOwnerTest, FindsADescendantThatTookItOver) {
   }
   connection_.program.reset();
   SocketOwner owner(Diagnostics(), ::getpid());
-  base::ArrivedConnection arrived;
-  owner.Identify(connection_.accepted.get(), arrived);
-  EXPECT_EQ(arrived.pid, child);
+  EXPECT_EQ(owner.OfConnection(connection_.accepted.get(), {}).pid, child);
   ::close(hold[0]);
   ::close(hold[1]);
   ::waitpid(child, nullptr, 0);
@@ -86,15 +84,32 @@ TEST_P(SocketOwnerTest, SaysNothingOfWhatIsElsewhereOrHasGone) {
   if (other == 0) ::_exit(0);
   siginfo_t info;
   ::waitid(P_PID, static_cast<id_t>(other), &info, WEXITED | WNOWAIT);  // a zombie: it has nothing open
-  base::ArrivedConnection arrived;
-  SocketOwner(Diagnostics(), other).Identify(connection_.accepted.get(), arrived);
-  EXPECT_EQ(arrived.pid, 0);
-  EXPECT_EQ(arrived.executable, "");
+  const base::Program found = SocketOwner(Diagnostics(), other).OfConnection(connection_.accepted.get(), {});
+  EXPECT_EQ(found.pid, 0);
+  EXPECT_EQ(found.executable, "");
   ::waitpid(other, nullptr, 0);
 
   connection_.program.reset();
-  SocketOwner(Diagnostics(), ::getpid()).Identify(connection_.accepted.get(), arrived);
-  EXPECT_EQ(arrived.pid, 0);
+  EXPECT_EQ(SocketOwner(Diagnostics(), ::getpid()).OfConnection(connection_.accepted.get(), {}).pid, 0);
+}
+
+TEST_P(SocketOwnerTest, FindsWhoSentADatagram) {
+  sockaddr_storage to = {};
+  socklen_t size = sizeof(to);
+  ASSERT_EQ(::getsockname(connection_.accepted.get(), reinterpret_cast<sockaddr*>(&to), &size), 0);
+  for (const bool connected : {false, true}) {
+    const base::UniqueFd sender(::socket(GetParam(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_storage from = LoopbackAddress(GetParam(), 0);
+    ASSERT_EQ(::bind(sender.get(), reinterpret_cast<sockaddr*>(&from), size), 0);
+    if (connected) {
+      ASSERT_EQ(::connect(sender.get(), reinterpret_cast<sockaddr*>(&to), size), 0);
+    }
+    ASSERT_EQ(::getsockname(sender.get(), reinterpret_cast<sockaddr*>(&from), &size), 0);
+    SocketOwner owner(Diagnostics(), ::getpid());
+    EXPECT_EQ(owner.OfDatagram(from, to).pid, ::getpid()) << connected;
+    SetPort(from, static_cast<std::uint16_t>(PortOf(from) ^ 1));
+    EXPECT_EQ(owner.OfDatagram(from, to).pid, 0) << "another port";
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, SocketOwnerTest, testing::Values(AF_INET, AF_INET6),
