@@ -161,7 +161,7 @@ TEST_P(LimitsTest, LeaveNoControlGroupBehind) {
     const RunResult ended = Run(start(kind, "echo $HOME; setsid sleep 60 >/dev/null 2>&1 & exit 3"));
     EXPECT_EQ(ended.code, 3) << ::testing::PrintToString(ended);
     EXPECT_TRUE(CgroupsOf(ended.out).empty()) << kind;
-    LeashProcess leash(binary(), start(kind, "setsid sleep 60 >/dev/null 2>&1 & echo $HOME; echo up; sleep 60"));
+    LeashProcess leash(binary(), start(kind, "setsid sleep 60 >/dev/null 2>&1 & echo $HOME; echo up; exec sleep 60"));
     ASSERT_TRUE(leash.WaitForOutput("up\n"));
     leash.Signal(SIGKILL);
     left.push_back(leash.Finish().out);
