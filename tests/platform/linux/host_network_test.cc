@@ -13,6 +13,8 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -296,26 +298,41 @@ TEST(ConnectionTable, BelievesAnAddressOnce) {
   EXPECT_FALSE(intake.arrive(accepted.get()).has_value());
 }
 
+// Bound to `port`, 0 for one of the kernel's choice, and willing to share it; none when it cannot be had.
+base::UniqueFd LoopbackSocket(std::uint16_t port) {
+  base::UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int share = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &share, sizeof(share));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) socket.reset();
+  return socket;
+}
+
 // Nor is the address enough: it may have become another program's before the connection is looked at.
 TEST(ConnectionTable, BelievesNoOtherSocketWithTheSameAddress) {
   core::EgressIntake intake;
   const auto network = MakeHostNetwork(false, &intake);
   ASSERT_TRUE(network.ok()) << network.status();
   for (const bool stranger : {false, true}) {
-    base::UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    // Two sockets share an address from the start, so that nobody else can take it in between.
+    base::UniqueFd client = LoopbackSocket(0);
+    sockaddr_in own = {};
+    socklen_t size = sizeof(own);
+    ASSERT_EQ(::getsockname(client.get(), reinterpret_cast<sockaddr*>(&own), &size), 0);
+    const base::UniqueFd other = LoopbackSocket(ntohs(own.sin_port));
+    ASSERT_TRUE(client && other) << std::strerror(errno);
     ASSERT_EQ(network->connections->Connect(client.get(), {}), 0);
     base::UniqueFd accepted(::accept4(intake.listeners.front().get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (stranger) {
-      sockaddr_storage own = {};
-      sockaddr_storage listener = {};
-      socklen_t size = sizeof(own);
-      ASSERT_EQ(::getsockname(client.get(), reinterpret_cast<sockaddr*>(&own), &size), 0);
+      sockaddr_in listener = {};
       ASSERT_EQ(::getpeername(client.get(), reinterpret_cast<sockaddr*>(&listener), &size), 0);
-      const linger reset = {1, 0};  // so that the address is free at once
+      const linger reset = {1, 0};  // so that the two addresses can be connected again at once
       ASSERT_EQ(::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
-      client.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-      ASSERT_EQ(::bind(client.get(), reinterpret_cast<const sockaddr*>(&own), size), 0);
-      ASSERT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&listener), size), 0);
+      client.reset();
+      ASSERT_EQ(::connect(other.get(), reinterpret_cast<const sockaddr*>(&listener), size), 0) << std::strerror(errno);
       accepted.reset(::accept4(intake.listeners.front().get(), nullptr, nullptr, SOCK_CLOEXEC));
     }
     ASSERT_TRUE(accepted);
