@@ -80,6 +80,19 @@ std::string Printable(std::string_view text) {
   return result;
 }
 
+std::string_view Trimmed(std::string_view text, std::string_view blanks) {
+  const std::size_t begin = text.find_first_not_of(blanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
+}
+
+std::string_view TakePiece(std::string_view& text, std::string_view separators) {
+  const std::size_t end = std::min(text.find_first_of(separators), text.size());
+  const std::string_view piece = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return piece;
+}
+
 std::size_t CharacterNumber(std::string_view text, std::size_t offset) {
   const std::string_view before = text.substr(0, offset);
   const auto starts = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; };

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "absl/strings/ascii.h"
+#include "base/text.h"
 #include "fmt/format.h"
 #include "net/ip_address.h"
 #include "nlohmann/json.hpp"
@@ -22,17 +23,11 @@ bool IsHostCharacter(char c) {
   return IsAlpha(c) || IsDigit(c) || std::string_view("-._~%!$&'()*+,;=").find(c) != std::string_view::npos;
 }
 
-std::string_view Trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 template <typename F>
 void ForEachListed(std::string_view value, F use) {
   while (true) {
     const std::size_t comma = value.find(',');
-    if (const auto item = Trimmed(value.substr(0, comma)); !item.empty()) use(item);
+    if (const auto item = base::Trimmed(value.substr(0, comma), " \t"); !item.empty()) use(item);
     if (comma == std::string_view::npos) return;
     value.remove_prefix(comma + 1);
   }

@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "base/host_port.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "fmt/format.h"
 #include "net/host_name.h"
 
@@ -80,11 +81,7 @@ absl::StatusOr<SocksCredential> ParseCredential(std::string_view text, UpstreamP
   return SocksCredential{*std::move(user), *std::move(password)};
 }
 
-std::string_view Trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const std::size_t begin = std::min(text.find_first_not_of(kSpace), text.size());
-  return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
-}
+constexpr std::string_view kSpace = " \t\r\n";
 
 // The first of the variables that says something.
 struct Variable {
@@ -96,7 +93,7 @@ std::optional<Variable> FirstOf(const base::Environment& environment, std::initi
   for (const std::string_view name : names) {
     if (name == "HTTP_PROXY" && environment.Get("REQUEST_METHOD").has_value()) continue;
     const auto value = environment.Get(name);
-    if (value.has_value() && !Trimmed(*value).empty()) return Variable{name, *value};
+    if (value.has_value() && !base::Trimmed(*value, kSpace).empty()) return Variable{name, *value};
   }
   return std::nullopt;
 }
@@ -125,7 +122,7 @@ std::string UpstreamProxy::Authorization() const {
 }
 
 absl::StatusOr<UpstreamProxy> ParseUpstreamProxy(std::string_view url) {
-  url = Trimmed(url);
+  url = base::Trimmed(url, kSpace);
   UpstreamProxy proxy;
   LEASH_ASSIGN_OR_RETURN(proxy.kind, TakeScheme(url));
   const std::size_t end = std::min(url.find_first_of("/?#"), url.size());

@@ -6,6 +6,7 @@
 
 #include "base/file_system.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "core/backend.h"
 #include "python/files.h"
 #include "python/shared_libraries.h"
@@ -51,12 +52,6 @@ std::string StandardLibraryIn(const std::string& prefix, std::string_view wanted
     }
   }
   return best;
-}
-
-std::string_view Trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
 }
 
 // PREFIX/lib/libpython3.11.so.1.0 and its like.
@@ -108,12 +103,10 @@ std::vector<Grant> GrantsFor(const Installation& installation, const std::string
 
 std::optional<std::string> PyvenvValue(std::string_view text, std::string_view key) {
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::string_view line = base::TakePiece(text, "\n");
     const std::size_t equals = line.find('=');
-    if (equals == std::string_view::npos || Trimmed(line.substr(0, equals)) != key) continue;
-    return std::string(Trimmed(line.substr(equals + 1)));
+    if (equals == std::string_view::npos || base::Trimmed(line.substr(0, equals)) != key) continue;
+    return std::string(base::Trimmed(line.substr(equals + 1)));
   }
   return std::nullopt;
 }

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <vector>
 
 #include "base/file_system.h"
@@ -23,9 +22,7 @@ std::vector<std::string> InPath(std::string_view name, const Surroundings& aroun
   std::vector<std::string> found;
   const std::string path = around.environment.Get("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
   for (std::string_view rest = path; !rest.empty();) {
-    const std::size_t end = std::min(rest.find(':'), rest.size());
-    const std::string_view directory = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const std::string_view directory = base::TakePiece(rest, ":");
     if (!directory.starts_with('/')) continue;
     std::string program = base::JoinPath(directory, name);
     if (IsProgram(program)) found.push_back(std::move(program));

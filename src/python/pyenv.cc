@@ -1,11 +1,11 @@
 #include "python/pyenv.h"
 
-#include <algorithm>
 #include <charconv>
 #include <string_view>
 
 #include "base/file_system.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "python/files.h"
 
 namespace leash::python {
@@ -15,20 +15,17 @@ namespace {
 std::vector<int> NumbersOf(std::string_view version) {
   std::vector<int> numbers;
   while (!version.empty()) {
-    const std::size_t dot = std::min(version.find('.'), version.size());
+    const std::string_view piece = base::TakePiece(version, ".");
     int number = 0;
-    std::from_chars(version.data(), version.data() + dot, number);
+    std::from_chars(piece.data(), piece.data() + piece.size(), number);
     numbers.push_back(number);
-    version.remove_prefix(std::min(dot + 1, version.size()));
   }
   return numbers;
 }
 
 void AddVersions(std::string_view text, std::string_view separators, std::vector<std::string>& versions) {
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find_first_of(separators), text.size());
-    std::string_view version = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+    std::string_view version = base::TakePiece(text, separators);
     if (version.starts_with("python-")) version.remove_prefix(7);
     if (version.empty() || version.front() == '.' || version.find('/') != std::string_view::npos) continue;
     versions.emplace_back(version);
@@ -38,10 +35,8 @@ void AddVersions(std::string_view text, std::string_view separators, std::vector
 std::vector<std::string> VersionsInFile(std::string_view text) {
   std::vector<std::string> versions;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = text.substr(0, end);
+    const std::string_view line = base::TakePiece(text, "\n");
     AddVersions(line.substr(0, line.find('#')), " \t\r", versions);
-    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return versions;
 }

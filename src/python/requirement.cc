@@ -19,12 +19,6 @@ bool IsNameCharacter(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
 }
 
-std::string_view Trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
-}
-
 // A comment begins the line or follows a blank.
 std::string_view WithoutComment(std::string_view line) {
   for (std::size_t at = line.find('#'); at != std::string_view::npos; at = line.find('#', at + 1)) {
@@ -90,16 +84,16 @@ absl::Status CheckRequirement(std::string_view text, bool elsewhere) {
   const auto refuse = [&](std::string_view why) {
     return base::Error(ErrorCode::kInvalidArgument, fmt::format("package '{}' {}", base::Printable(text), why));
   };
-  if (Trimmed(text).empty()) return refuse("has no name");
+  if (base::Trimmed(text).empty()) return refuse("has no name");
   if (std::any_of(text.begin(), text.end(), IsControl)) return refuse("has a line end or a control character in it");
-  if (Trimmed(text).starts_with('-')) return refuse("looks like an option");
+  if (base::Trimmed(text).starts_with('-')) return refuse("looks like an option");
   const bool url = text.find("://") != std::string_view::npos;
-  const bool path = Trimmed(text).front() == '.' || (!url && text.find('/') != std::string_view::npos);
+  const bool path = base::Trimmed(text).front() == '.' || (!url && text.find('/') != std::string_view::npos);
   if (path || text.find("file:") != std::string_view::npos) {
     return refuse("is a path, which the sandbox that installs does not see; build a wheel of it");
   }
   if (elsewhere) return absl::OkStatus();
-  if (!std::isalnum(static_cast<unsigned char>(Trimmed(text).front()))) return refuse("is no name of a package");
+  if (!std::isalnum(static_cast<unsigned char>(base::Trimmed(text).front()))) return refuse("is no name of a package");
   if (!url && text.find('@') == std::string_view::npos) return absl::OkStatus();
   return refuse("comes from elsewhere than an index, and may have to be built, which was not allowed");
 }
@@ -108,15 +102,13 @@ absl::StatusOr<std::vector<std::string>> RequirementsIn(std::string_view text, s
   std::vector<std::string> found;
   std::string line;
   for (int number = 1; !text.empty(); ++number) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    line += WithoutComment(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
+    line += WithoutComment(base::TakePiece(text, "\n"));
     while (line.ends_with('\r')) line.pop_back();
     if (line.ends_with('\\') && !text.empty()) {
       line.pop_back();
       continue;
     }
-    const std::string whole(Trimmed(line));
+    const std::string whole(base::Trimmed(line));
     line.clear();
     if (whole.empty()) continue;
     if (absl::Status status = CheckLine(whole, elsewhere); !status.ok()) {
@@ -130,14 +122,14 @@ absl::StatusOr<std::vector<std::string>> RequirementsIn(std::string_view text, s
 }
 
 bool IsInstalled(std::string_view text, const std::string& site_packages) {
-  text = Trimmed(text);
+  text = base::Trimmed(text);
   const auto name_end = std::find_if_not(text.begin(), text.end(), IsNameCharacter);
   const std::string name = NormalizedName(text.substr(0, static_cast<std::size_t>(name_end - text.begin())));
-  std::string_view version = Trimmed(text.substr(static_cast<std::size_t>(name_end - text.begin())));
+  std::string_view version = base::Trimmed(text.substr(static_cast<std::size_t>(name_end - text.begin())));
   if (name.empty()) return false;
   if (!version.empty()) {
     if (!version.starts_with("==")) return false;
-    version = Trimmed(version.substr(2));
+    version = base::Trimmed(version.substr(2));
     if (version.empty() || !std::all_of(version.begin(), version.end(), IsNameCharacter)) return false;
   }
   const auto entries = base::HostFileSystem().List(site_packages);

@@ -13,6 +13,7 @@
 
 #include "base/file_system.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "base/unique_fd.h"
 #include "python/files.h"
 
@@ -108,9 +109,7 @@ bool IsLibraryName(std::string_view path) {
 std::vector<std::string> Directories(std::string_view search, const std::string& file) {
   std::vector<std::string> directories;
   while (!search.empty()) {
-    const std::size_t end = std::min(search.find(':'), search.size());
-    std::string directory(search.substr(0, end));
-    search.remove_prefix(std::min(end + 1, search.size()));
+    std::string directory(base::TakePiece(search, ":"));
     for (const std::string_view origin : {"${ORIGIN}", "$ORIGIN"}) {
       if (const std::size_t at = directory.find(origin); at != std::string::npos) {
         directory.replace(at, origin.size(), base::ParentOf(file));

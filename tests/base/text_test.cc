@@ -40,6 +40,24 @@ TEST(Printable, ShowsWhatTurnsTheTextAround) {
             "txt.\\xe2\\x80\\xaeexe");
 }
 
+TEST(Trimmed, TakesBlanksOffBothEnds) {
+  EXPECT_EQ(Trimmed(" \t a b\r"), "a b");
+  EXPECT_EQ(Trimmed(" \t"), "");
+  EXPECT_EQ(Trimmed(""), "");
+  EXPECT_EQ(Trimmed("\ra ", " "), "\ra") << "no others than those named";
+}
+
+TEST(TakePiece, TakesOneAfterTheOther) {
+  std::string_view text = "a::b c";
+  EXPECT_EQ(TakePiece(text, ": "), "a");
+  EXPECT_EQ(TakePiece(text, ": "), "");
+  EXPECT_EQ(TakePiece(text, ": "), "b");
+  EXPECT_EQ(text, "c");
+  EXPECT_EQ(TakePiece(text, ": "), "c");
+  EXPECT_EQ(text, "");
+  EXPECT_EQ(TakePiece(text, ": "), "");
+}
+
 TEST(CharacterNumber, CountsCharactersNotBytes) {
   EXPECT_EQ(CharacterNumber("abc", 0), 1U);
   EXPECT_EQ(CharacterNumber("abc", 2), 3U);

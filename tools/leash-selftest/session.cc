@@ -2,7 +2,6 @@
 
 #include <signal.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "base/status.h"
@@ -28,9 +27,7 @@ std::vector<std::string> WordsOf(const World& world, const Row& row) {
   std::vector<std::string> words;
   std::string_view rest = row.arguments;
   while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find(' '), rest.size());
-    words.push_back(world.Expand(std::string(rest.substr(0, end))));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+    words.push_back(world.Expand(std::string(base::TakePiece(rest, " "))));
   }
   return words;
 }
