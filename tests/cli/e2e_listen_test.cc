@@ -67,11 +67,24 @@ int HostSocket(std::uint16_t& port) {
   return fd;
 }
 
-// Nobody's at this moment, and most likely nobody's a moment later.
+// Nobody's, and below those that the kernel gives to connections (ip_local_port_range), which are at any moment another
+// test's. Every process looks in a place of its own.
 std::string FreePort() {
-  std::uint16_t port = 0;
-  ::close(HostSocket(port));
-  return std::to_string(port);
+  constexpr int kFirst = 10000;
+  constexpr int kCount = 20000;
+  static int next = static_cast<int>(::getpid()) * 16 % kCount;
+  for (int tried = 0; tried < kCount; ++tried) {
+    next = (next + 1) % kCount;
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(kFirst + next));
+    const bool free = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+    ::close(fd);
+    if (free) return std::to_string(kFirst + next);
+  }
+  ADD_FAILURE() << "no port is free";
+  return "0";
 }
 
 // From the host: what comes back for `said`, or the name of the error.

@@ -59,6 +59,12 @@ std::string Hide(const std::string& nap) {
 }
 constexpr std::size_t kHidden = 5;
 
+void WaitUntilHidden(const Background& background, const std::string& nap) {
+  ASSERT_EQ(ReadLine(background.output()), "ready");
+  for (int i = 0; i < 500 && Sleepers(nap).size() < kHidden + 1; ++i) usleep(10000);
+  ASSERT_GE(Sleepers(nap).size(), kHidden + 1) << "control: there must be sleepers to be ended";
+}
+
 class Lifetime : public Guarantees {
  protected:
   void TearDown() override {
@@ -75,12 +81,6 @@ class Lifetime : public Guarantees {
     std::vector<std::string> flags = TierFlags();
     flags.insert(flags.end(), options.begin(), options.end());
     return world().InsideStart(flags, {"/bin/sh", "-c", script});
-  }
-
-  void WaitUntilHidden(const Background& background) {
-    ASSERT_EQ(ReadLine(background.output()), "ready");
-    for (int i = 0; i < 500 && Sleepers(nap_).size() < kHidden + 1; ++i) usleep(10000);
-    ASSERT_EQ(Sleepers(nap_).size(), kHidden + 1) << "control: there must be sleepers to be ended";
   }
 
   const std::string nap_ = UniqueNap();
@@ -128,7 +128,7 @@ TEST_P(Lifetime, OfDescendantsEndsWhenLeashIsAskedToEnd) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     SCOPED_TRACE(strsignal(signal));
     Background background(Shell(Hide(nap_) + "echo ready; exec sleep " + nap_));
-    WaitUntilHidden(background);
+    WaitUntilHidden(background, nap_);
     kill(background.pid(), signal);
     EXPECT_EQ(background.Wait(std::chrono::seconds(10)).code, 128 + signal);
     ExpectNothingLeft();
@@ -159,8 +159,7 @@ LEASH_EVERY_SETTING(Lifetime);
 void KillLeash(World& w, Isolation tier, const std::string& namespaces, const std::string& nap) {
   Background background(w.InsideStart({"--isolation", std::string(IsolationName(tier)), "--namespaces", namespaces},
                                       {"/bin/sh", "-c", Hide(nap) + "echo ready; exec sleep " + nap}));
-  ASSERT_EQ(ReadLine(background.output()), "ready");
-  EXPECT_GT(Sleepers(nap).size(), 0U) << "control: there must be sleepers to be ended";
+  WaitUntilHidden(background, nap);
   kill(background.pid(), SIGKILL);
   EXPECT_EQ(background.Wait(std::chrono::seconds(10)).code, 128 + SIGKILL);
 }
