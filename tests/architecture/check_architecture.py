@@ -36,13 +36,14 @@ ARROWS = {
     "agent": UPPER,
     "control": UPPER,
     "daemon": UPPER,
+    "platform": ["platform/macos", "base", "public"],  # what all of them can tell anywhere
     "platform/linux": ["base", "public"],
     "platform/macos": ["base", "public"],
     "platform/windows": ["base", "public"],
     "tools": ["base", "public"],  # a front end: what it can do, every host application can do
 }
 # A backend sees the interface that it implements and the plan that it applies, not the rest of core.
-PLATFORM_HEADERS = ["core/backend.h", "core/carve_out.h", "core/plan.h", "core/profile.h"]
+PLATFORM_HEADERS = ["core/backend.h", "core/carve_out.h", "core/home_paths.h", "core/plan.h", "core/profile.h"]
 
 # Who includes this header wants the other's types as well; leash.h does not include it.
 OTHERS_IN_PUBLIC = [("include/leash/ipc.h", "msgpack.hpp")]

@@ -1,0 +1,16 @@
+// What programs that run on every system keep in a user's home directory and in a project: the same names everywhere,
+// beside which a platform has its own (profile.h).
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "core/profile.h"
+
+namespace leash::core {
+
+// `own`, and those of every system.
+std::vector<ProtectedPath> WithHomeProtections(std::span<const ProtectedPath> own);
+std::span<const GuardedName> GuardedNames();
+
+}  // namespace leash::core
