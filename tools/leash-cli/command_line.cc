@@ -196,6 +196,14 @@ int CommandLine::Count(OptionId id) const {
       std::count_if(options.begin(), options.end(), [&](const Occurrence& one) { return one.option->id == id; }));
 }
 
+std::optional<std::string> CommandLine::Last(OptionId id) const {
+  std::optional<std::string> value;
+  for (const Occurrence& one : options) {
+    if (one.option->id == id) value = one.value;
+  }
+  return value;
+}
+
 absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> arguments) {
   CommandLine line;
   // Before the command stand few options, none of which takes a value: the first other word is the command.

@@ -1,6 +1,7 @@
 // The command line as data: which command, which options in which order, which words.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ struct CommandLine {
 
   bool Has(OptionId id) const;
   int Count(OptionId id) const;
+  std::optional<std::string> Last(OptionId id) const;  // its value where it stands last
 };
 
 // `arguments` without the program's own name. In `run` and `shell`, options end at the first word that is none; "--"

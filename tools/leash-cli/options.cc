@@ -182,6 +182,7 @@ absl::Status Apply(const Occurrence& flag, Layer& layer) {
     case OptionId::kOnly:
     case OptionId::kList:
     case OptionId::kDirectory:
+    case OptionId::kPlatform:
     case OptionId::kJson:
     case OptionId::kVerbose:
     case OptionId::kHelp:
@@ -189,14 +190,6 @@ absl::Status Apply(const Occurrence& flag, Layer& layer) {
       break;  // not about the sandbox
   }
   return absl::OkStatus();
-}
-
-std::optional<std::string> LastValue(const CommandLine& line, OptionId id) {
-  std::optional<std::string> value;
-  for (const Occurrence& flag : line.options) {
-    if (flag.option->id == id) value = flag.value;
-  }
-  return value;
 }
 
 absl::StatusOr<ConfigFile> LoadNamed(const std::string& path, const std::string& current_dir) {
@@ -222,7 +215,7 @@ absl::StatusOr<Loaded> LoadSettings(const CommandLine& line) {
   LEASH_ASSIGN_OR_RETURN(const Layer flags, LayerOfFlags(line));
   LEASH_ASSIGN_OR_RETURN(const std::string current_dir, CurrentDirectory());
   Loaded loaded;
-  const std::optional<std::string> named = LastValue(line, OptionId::kConfig);
+  const std::optional<std::string> named = line.Last(OptionId::kConfig);
   const bool no_config = line.Has(OptionId::kNoConfig);
   if (named.has_value() && no_config) {
     return base::Error(ErrorCode::kInvalidArgument, "--config and --no-config exclude each other");

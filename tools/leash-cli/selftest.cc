@@ -31,14 +31,6 @@ using selftest::Row;
 
 absl::Status WrongUse(std::string_view message) { return base::Error(ErrorCode::kInvalidArgument, message); }
 
-std::optional<std::string> LastValue(const CommandLine& line, OptionId id) {
-  std::optional<std::string> value;
-  for (const Occurrence& flag : line.options) {
-    if (flag.option->id == id) value = flag.value;
-  }
-  return value;
-}
-
 // A pattern without wildcards is looked for anywhere in the row's name, theme and words.
 bool Matches(const Row& row, const std::string& pattern) {
   if (pattern.find_first_of("*?[") != std::string::npos) {
@@ -100,7 +92,7 @@ absl::StatusOr<std::vector<Column>> LauncherColumn(const CommandLine& line) {
 absl::StatusOr<std::string> DirectoryFor(const CommandLine& line) {
   const char* temporary = ::getenv("TMPDIR");
   std::vector<std::string> places = {"/var/tmp", temporary != nullptr ? temporary : "", "/tmp"};
-  if (const std::optional<std::string> named = LastValue(line, OptionId::kDirectory)) places = {*named};
+  if (const std::optional<std::string> named = line.Last(OptionId::kDirectory)) places = {*named};
   for (const std::string& place : places) {
     const std::unique_ptr<char, decltype(&std::free)> path(::realpath(place.c_str(), nullptr), &std::free);
     if (path == nullptr || ::access(path.get(), W_OK | X_OK) != 0) continue;
