@@ -209,6 +209,7 @@ class Parser {
     if (node.children.size() < 2) return ErrorAt(node.at, "extension takes strings");
     for (std::size_t i = 1; i < node.children.size(); ++i) {
       LEASH_ASSIGN_OR_RETURN(std::string value, String(node.children[i], false));
+      if (value.empty()) return ErrorAt(node.children[i].at, "extension takes no empty string");
       filter.values.push_back(std::move(value));
     }
     return absl::OkStatus();

@@ -154,7 +154,7 @@ bool Matches(const Filter& filter, const Question& question) {
     case Kind::kAddress:
       return AddressMatches(filter, question);
     case Kind::kExtension:
-      return false;  // nobody issues one to a sandbox of ours
+      return std::count(filter.values.begin(), filter.values.end(), question.extension) != 0;
     case Kind::kAll:
       return std::all_of(filter.children.begin(), filter.children.end(), holds);
     case Kind::kAny:

@@ -151,6 +151,7 @@ TEST(SbplParser, RefusesWrongArguments) {
   EXPECT_THAT(error("(vnode-type FILE)"), StartsWith("3:31: vnode-type takes: REGULAR-FILE"));
   EXPECT_EQ(error("(vnode-type)"), "3:19: vnode-type takes names");
   EXPECT_EQ(error("(extension)"), "3:19: extension takes strings");
+  EXPECT_EQ(error("(extension \"\")"), "3:30: extension takes no empty string");
   EXPECT_THAT(ErrorIn("(allow signal (target me))"), StartsWith("3:23: target takes: self"));
   EXPECT_EQ(ErrorIn("(allow signal (target self others))"), "3:15: target takes one name");
   EXPECT_EQ(ErrorIn("(allow system-socket (socket-protocol AF_UNIX))"), "3:22: socket-protocol takes one number");

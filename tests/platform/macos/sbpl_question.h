@@ -27,6 +27,7 @@ struct Question {
   // Of a file, as the kernel sees it: without links, so nothing below /tmp, /var or /etc.
   std::string path = {};
   FileKind kind = FileKind::kRegular;
+  std::string extension = {};  // of the process for this file: com.apple.sandbox.pty for a terminal that it opened
   std::string name = {};  // of a Mach service, an IOKit class, a sysctl, a POSIX semaphore, a preference domain, ...
   bool is_local_name = false;   // of a Mach service: local-name rather than global-name
   std::string connection = {};  // IOKit

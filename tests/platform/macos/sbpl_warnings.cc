@@ -11,6 +11,9 @@ namespace {
 using Kind = Filter::Kind;
 using Match = Filter::Match;
 
+// What opening a pseudo-terminal brings by itself. Others come from processes outside that mean to share a file.
+constexpr std::string_view kTerminalExtension = "com.apple.sandbox.pty";
+
 bool CanNeverMatch(const Filter& filter, std::string_view value) {
   switch (filter.match) {
     case Match::kExact:
@@ -33,7 +36,8 @@ void WarnOfFilter(const Rule& rule, const Filter& filter, std::vector<std::strin
       warn("never matches: /tmp, /var and /etc are links to what is in /private");
     }
   }
-  if (filter.kind == Kind::kExtension) warn("never matches: nobody issues extensions to the sandbox");
+  const bool is_issued = std::count(filter.values.begin(), filter.values.end(), kTerminalExtension) != 0;
+  if (filter.kind == Kind::kExtension && !is_issued) warn("never matches: nobody issues it to a program in a sandbox");
   const Operation& outbound = *FindOperation("network-outbound");
   const bool connects = std::any_of(rule.operations.begin(), rule.operations.end(),
                                     [&](const Operation* operation) { return IsCovered(outbound, *operation); });
