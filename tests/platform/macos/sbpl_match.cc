@@ -23,9 +23,9 @@ std::string_view SubjectOf(Subject subject, const Question& question) {
     case Subject::kPath:
       return PathOf(question);
     case Subject::kGlobalName:
-      return question.is_local_name ? "" : question.name;
+      return question.is_local_name ? std::string_view() : question.name;
     case Subject::kLocalName:
-      return question.is_local_name ? question.name : "";
+      return question.is_local_name ? std::string_view(question.name) : std::string_view();
     case Subject::kName:
       return question.name;
     case Subject::kConnection:
