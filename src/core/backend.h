@@ -10,7 +10,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -200,5 +202,14 @@ class Backend {
 
 // The backend of the platform this was built for. Lives forever; safe from any thread.
 Backend& HostBackend();
+
+// What another platform's backend would apply, as far as that is a function of the plan: to be looked at anywhere.
+struct PlatformModel {
+  std::string_view name;
+  const PlatformProfile& (*profile)();
+  std::string_view temporary;  // where scratch directories are
+  absl::StatusOr<std::string> (*describe)(const Plan& plan);
+};
+std::span<const PlatformModel> PlatformModels();
 
 }  // namespace leash::core

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "core/backend.h"
+#include "core/paper_disk.h"
 #include "core/planner.h"
 #include "fmt/format.h"
 #include "leash/doctor.h"
@@ -19,11 +20,11 @@ namespace leash {
 namespace {
 
 // The scratch directory is made when the sandbox is; until then this stands for it.
-constexpr char kScratchName[] = "/tmp/leash-SCRATCH/work";
+constexpr char kScratchName[] = "leash-SCRATCH/work";
 
 absl::StatusOr<core::Plan> PlanOf(const SandboxConfig& config, bool network_denied, core::HostFacts& host) {
   host = core::HostFactsOfProcess(core::HostBackend().Profile());
-  host.scratch_dir = kScratchName;
+  host.scratch_dir = fmt::format("/tmp/{}", kScratchName);
   LEASH_ASSIGN_OR_RETURN(core::Plan plan, core::MakePlan(config, network_denied, host));
   for (const core::LimitNote& note : core::HostBackend().LimitNotes(plan)) {
     if (note.held) continue;
@@ -200,6 +201,22 @@ absl::StatusOr<std::string> ExplainPath(const SandboxConfig& config, bool networ
   if (rule == nullptr) return fmt::format("{} {}  (no rule reaches it)\n", access, base::Printable(canonical));
   return fmt::format("{} {}  ({}: {}, by the rule on {})\n", access, base::Printable(canonical),
                      core::RuleKindName(rule->kind), rule->reason, base::Printable(rule->path));
+}
+
+absl::StatusOr<std::string> ExplainOn(std::string_view platform, const SandboxConfig& config, bool network_denied) {
+  std::string known;
+  for (const core::PlatformModel& model : core::PlatformModels()) {
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", model.name);
+    if (model.name != platform) continue;
+    core::HostFacts host = core::HostFactsOfProcess(model.profile());
+    const core::PaperDisk disk(*host.files, *host.profile);
+    host.files = &disk;
+    host.scratch_dir = fmt::format("{}/{}", model.temporary, kScratchName);
+    LEASH_ASSIGN_OR_RETURN(const core::Plan plan, core::MakePlan(config, network_denied, host));
+    return model.describe(plan);
+  }
+  return base::Error(ErrorCode::kInvalidArgument, fmt::format("'{}' is no platform that leash can explain here: {}",
+                                                              base::Printable(platform), known));
 }
 
 std::vector<Mechanism> ProbeMechanisms() { return core::HostBackend().Probe(); }

@@ -14,6 +14,7 @@
 #include "leash/isolation.h"
 #include "leash/limits.h"
 #include "leash/published_port.h"
+#include "leash/security.h"
 
 namespace leash::core {
 
@@ -56,6 +57,9 @@ struct Plan {
   bool keep_terminal = false;
   // Programs may make sandboxes of their own: see SecurityConfig::allow_nested.
   bool allow_nested = false;
+  // As configured. Its paths are in `rules`; a platform where devices, keychains or consent dialogs have names other
+  // than paths asks here.
+  SecurityConfig security;
   std::string working_dir;
   std::string scratch_dir;
   std::string start_dir;                                         // where commands start unless they say otherwise

@@ -30,6 +30,7 @@ class Planner {
     plan_.network_denied = network_denied;
     plan_.identify_programs = config_.identify_programs;
     plan_.keep_terminal = config_.security.allow_tty_write;
+    plan_.security = config_.security;
     plan_.scratch_dir = host_.scratch_dir;
     plan_.accept_degraded_kernel = config_.accept_degraded_kernel;
     plan_.report_violations = config_.report_violations;

@@ -176,7 +176,7 @@ class Tree:
         allowed = ARROWS.get(source_part, [])
         if target_part == source_part or target_part in allowed:
             return
-        if source_part.startswith("platform/"):
+        if source_part.startswith("platform"):
             if posixpath.relpath(target, "src") in PLATFORM_HEADERS:
                 return
             allowed = PLATFORM_HEADERS + allowed

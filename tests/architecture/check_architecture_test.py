@@ -67,12 +67,12 @@ class CheckArchitectureTest(unittest.TestCase):
     def test_a_platform_sees_only_the_interface_of_core(self):
         self.assert_caught({"src/platform/linux/spawn.cc": '#include "core/spawn.h"\n'},
                            "src/platform/linux/spawn.cc:1: platform/linux -> core (src/core/spawn.h); "
-                           "allowed: core/backend.h, core/carve_out.h, core/plan.h, core/profile.h, base, public")
+                           "allowed: core/backend.h, core/carve_out.h, core/home_paths.h, core/plan.h, core/profile.h, base, public")
 
     def test_platforms_may_not_know_each_other(self):
         self.assert_caught({"src/platform/macos/spawn.cc": '#include "platform/linux/filter.h"\n'},
                            "src/platform/macos/spawn.cc:1: platform/macos -> platform/linux "
-                           "(src/platform/linux/filter.h); allowed: core/backend.h, core/carve_out.h, core/plan.h, core/profile.h, base, public")
+                           "(src/platform/linux/filter.h); allowed: core/backend.h, core/carve_out.h, core/home_paths.h, core/plan.h, core/profile.h, base, public")
 
     def test_cedar_stands_on_base_alone(self):
         self.assert_caught({"src/cedar/parser.cc": '#include "leash/leash.h"\n'},

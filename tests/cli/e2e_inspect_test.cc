@@ -57,6 +57,21 @@ TEST_P(InspectTest, ExplainShowsTheSettings) {
   EXPECT_NE(text.out.find(Project("").substr(0, Project("").size() - 1)), std::string::npos);
 }
 
+TEST_P(InspectTest, ExplainShowsAnotherPlatformsProfile) {
+  const RunResult result = Leash({"explain", "--platform", "macos", "--workdir", "."});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(result.out.rfind("(version 1)\n(deny default)\n", 0), 0U) << result.out;
+  const std::string project = Project("");
+  EXPECT_NE(result.out.find("(allow file-write* (subpath \"" + project.substr(0, project.size() - 1) + "\"))"),
+            std::string::npos);
+  EXPECT_EQ(result.out.find("network-outbound (remote"), std::string::npos);
+  const RunResult network = Leash({"explain", "--platform", "macos", "--network", "allow"});
+  EXPECT_NE(network.out.find("(allow network-outbound (remote tcp \"localhost:3128\"))"), std::string::npos);
+  EXPECT_TRUE(FailsWith(Leash({"explain", "--platform", "plan9"}), 125, "'plan9' is no platform"));
+  EXPECT_TRUE(FailsWith(Leash({"explain", "--platform", "macos", "/usr"}), 125, "--platform"));
+  EXPECT_TRUE(FailsWith(Leash({"explain", "--platform", "macos", "--json"}), 125, "--platform"));
+}
+
 TEST_P(InspectTest, ExplainShowsWhatIsGuarded) {
   const std::string hooks = Project(".git/hooks");
   const auto guarded = [&](std::vector<std::string> more) {

@@ -1,6 +1,7 @@
 // leash explain: what a sandbox would be, without making one.
 #include "leash/explain.h"
 
+#include <optional>
 #include <string>
 
 #include "base/status.h"
@@ -23,6 +24,12 @@ absl::StatusOr<std::string> WithPythonIn(const std::string& text, const Settings
 
 absl::StatusOr<std::string> TextFor(const Settings& settings, const CommandLine& line) {
   const bool denied = settings.network == NetworkMode::kDeny;
+  if (const std::optional<std::string> platform = line.Last(OptionId::kPlatform)) {
+    if (!line.words.empty() || line.Has(OptionId::kJson)) {
+      return base::Error(ErrorCode::kInvalidArgument, "explain: --platform goes with neither a PATH nor --json");
+    }
+    return ExplainOn(*platform, settings.config, denied);
+  }
   const ExplainFormat format = line.Has(OptionId::kJson) ? ExplainFormat::kJson : ExplainFormat::kText;
   if (line.words.empty()) {
     LEASH_ASSIGN_OR_RETURN(const std::string text, leash::Explain(settings.config, denied, format));

@@ -47,7 +47,8 @@ constexpr std::array kCommands = {
                 "With PATH: the access that a sandbox has to it, and the rule that decides.",
                 "  leash explain\n"
                 "  leash explain --strict --json\n"
-                "  leash explain --readable ~/data ~/.ssh/id_ed25519\n"},
+                "  leash explain --readable ~/data ~/.ssh/id_ed25519\n"
+                "  leash explain --platform macos             # the profile for sandbox-exec\n"},
     CommandInfo{CommandId::kDoctor, "doctor", "[OPTIONS]", "show what this machine can enforce",
                 "Exit status 0 when every required mechanism is available, 1 otherwise.",
                 "  leash doctor\n"
@@ -191,6 +192,8 @@ constexpr std::array kOptions = {
            "append each decision about the network to FILE, as a line of JSON", kSandbox},
     Option{OptionId::kReportFile, "report-file", 0, "", Takes::kValue, "FILE", Offer::kFile, "", "Output",
            "write that to FILE, as JSON", kOnRun | kOnShell | kOnPython},
+    Option{OptionId::kPlatform, "platform", 0, "", Takes::kValue, "SYSTEM", Offer::kWords, "macos", "Output",
+           "show what another system's sandbox would be told; macos", kOnExplain},
     Option{OptionId::kJson, "json", 0, "", Takes::kNothing, "", Offer::kNothing, "", "Output", "print JSON",
            kOnExplain | kOnDoctor | kOnSelftest},
     Option{OptionId::kVerbose, "verbose", 'v', "", Takes::kNothing, "", Offer::kNothing, "", "General",

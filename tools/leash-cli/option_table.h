@@ -92,6 +92,7 @@ enum class OptionId {
   kOnly,
   kList,
   kDirectory,
+  kPlatform,
   kJson,
   kVerbose,
   kHelp,
