@@ -69,7 +69,8 @@ function(step_find_package)
     message(FATAL_ERROR "another leash was found:\n${output}")
   endif()
   must_run("${CMAKE_COMMAND}" --build "${WORK}/outside")
-  must_print_hello("${WORK}/outside/outside")
+  must_print_hello("${WORK}/outside/main")
+  must_print_hello("${WORK}/outside/calls")
 endfunction()
 
 # A version that this one does not serve is refused; step_find_package is the control.

@@ -79,6 +79,7 @@ constexpr NamedReason kSysctls[] = {
     {"kern.usrstack64", "where the stack is"},
     {"kern.version", "the system's version"},
     {"kern.willshutdown", "the system"},
+    {"machdep.ptrauth_enabled", "the processor"},
     {"security.mac.lockdown_mode_state", "lockdown mode"},
     {"sysctl.name2oid", "how names are looked up"},
     {"sysctl.proc_cputype", "whether the program is translated"},
@@ -90,7 +91,6 @@ constexpr NamedReason kSysctls[] = {
 constexpr NamedReason kSysctlFamilies[] = {
     {"hw.", "the hardware"},
     {"machdep.cpu.", "the processor"},
-    {"machdep.ptrauth_enabled", "the processor"},
 };
 
 }  // namespace
