@@ -50,20 +50,23 @@ if(NOT LEASH_SANITIZE AND NOT LEASH_COVERAGE AND CMAKE_BUILD_TYPE STREQUAL "Rele
   target_link_options(leash_hardening INTERFACE -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
 endif()
 
-# Two checks of UndefinedBehaviorSanitizer that take a quarter of the time to compile and find little here: access
-# through null faults by itself, and there is hardly a downcast.
 if(LEASH_SANITIZE)
   add_compile_options(-fsanitize=${LEASH_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${LEASH_SANITIZE})
+  # Two checks of UndefinedBehaviorSanitizer that take a quarter of the time to compile and find little here: access
+  # through null faults by itself, and there is hardly a downcast.
   if(LEASH_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize=null,vptr)
   endif()
 endif()
 
-# leash_sanitizer_options(target): how the sanitizers behave in a program.
+# leash_sanitizer_options(target): how ThreadSanitizer behaves in a program.
+if(LEASH_SANITIZE MATCHES "thread")
+  add_library(leash_sanitizer_options OBJECT "${CMAKE_CURRENT_LIST_DIR}/sanitizer_options.cc")
+endif()
 function(leash_sanitizer_options target)
-  if(LEASH_SANITIZE)
-    target_sources(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/sanitizer_options.cc")
+  if(TARGET leash_sanitizer_options)
+    target_link_libraries(${target} PRIVATE leash_sanitizer_options)
   endif()
 endfunction()
 if(LEASH_COVERAGE)
