@@ -150,8 +150,8 @@ constexpr GuardedName kGuarded[] = {
 }  // namespace
 
 std::vector<ProtectedPath> WithHomeProtections(std::span<const ProtectedPath> own) {
-  std::vector<ProtectedPath> all(own.begin(), own.end());
-  all.insert(all.end(), std::begin(kProtections), std::end(kProtections));
+  std::vector<ProtectedPath> all(std::begin(kProtections), std::end(kProtections));
+  all.insert(all.end(), own.begin(), own.end());
   return all;
 }
 

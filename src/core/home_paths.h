@@ -9,7 +9,8 @@
 
 namespace leash::core {
 
-// `own`, and those of every system.
+// Those of every system, and `own`. The home directory itself comes first: planning looks no further into one that is
+// closed.
 std::vector<ProtectedPath> WithHomeProtections(std::span<const ProtectedPath> own);
 std::span<const GuardedName> GuardedNames();
 
