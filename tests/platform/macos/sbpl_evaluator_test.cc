@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest-spi.h"
 #include "gtest/gtest.h"
+#include "sbpl_parsed.h"
 
 namespace leash::testing::sbpl {
 namespace {
@@ -17,13 +18,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-Profile Parsed(std::string_view rules, std::string_view start = "(version 1)(deny default)\n",
-               const Parameters& parameters = {}) {
-  auto profile = Profile::Parse(std::string(start).append(rules), parameters);
-  EXPECT_TRUE(profile.ok()) << profile.status();
-  return profile.ok() ? *std::move(profile) : *Profile::Parse("(version 1)(deny default)");
-}
 
 bool Reads(const Profile& profile, std::string path, FileKind kind = FileKind::kRegular) {
   return profile.Ask({.operation = "file-read-data", .path = std::move(path), .kind = kind}).allowed;

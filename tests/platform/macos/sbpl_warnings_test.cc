@@ -6,7 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "sbpl_evaluator.h"
+#include "sbpl_parsed.h"
 
 namespace leash::testing::sbpl {
 namespace {
@@ -16,12 +16,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-Profile Parsed(std::string_view rules) {
-  auto profile = Profile::Parse(std::string("(version 1)(deny default)\n").append(rules));
-  EXPECT_TRUE(profile.ok()) << profile.status();
-  return profile.ok() ? *std::move(profile) : *Profile::Parse("(version 1)(deny default)");
-}
 
 TEST(SbplWarnings, ListsWhatIsOpen) {
   const auto operations = [](const Profile& profile) {

@@ -16,7 +16,7 @@
 #include "leash/error.h"
 #include "platform/macos/mac.h"
 #include "platform/macos/promises.h"
-#include "platform/macos/sbpl_evaluator.h"
+#include "platform/macos/sbpl_parsed.h"
 
 namespace leash::platform::macos {
 namespace {
@@ -41,11 +41,7 @@ std::string TextOf(const core::Plan& plan, const Endpoints& endpoints = {}) {
   return text.value_or("");
 }
 
-Evaluated Read(const std::string& text) {
-  absl::StatusOr<Evaluated> profile = Evaluated::Parse(text);
-  EXPECT_TRUE(profile.ok()) << profile.status() << "\n" << text;
-  return profile.ok() ? *std::move(profile) : *Evaluated::Parse("(version 1) (deny default)");
-}
+Evaluated Read(const std::string& text) { return ::leash::testing::sbpl::Parsed(text, ""); }
 
 core::Plan PlanOn(const Mac& mac, const SandboxConfig& config, bool network_denied = true) {
   absl::StatusOr<core::Plan> plan = mac.Plan(config, network_denied);
