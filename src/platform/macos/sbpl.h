@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -97,7 +98,6 @@ class SandboxProfile {
   void Deny(std::vector<Operation> operations, std::vector<Filter> filters, std::string_view reason) {
     rules_.push_back({Verdict::kDeny, std::move(operations), std::move(filters), reason});
   }
-  const std::vector<Rule>& rules() const { return rules_; }
 
   // For sandbox-exec(1): everything that no rule allows is denied. Error: kInvalidArgument for a name with a NUL byte.
   absl::StatusOr<std::string> Text() const;
