@@ -78,7 +78,7 @@ std::string ToJson(const core::Plan& plan) {
   json["start_dir"] = plan.start_dir;
   json["working_dir"] = plan.working_dir;
   json["scratch_dir"] = plan.scratch_dir;
-  json["keep_terminal"] = plan.keep_terminal;
+  json["keep_terminal"] = plan.security.allow_tty_write;
   json["accept_degraded_kernel"] = plan.accept_degraded_kernel;
   json["report_violations"] = plan.report_violations;
   json["paths"] = nlohmann::ordered_json::array();
@@ -99,7 +99,7 @@ std::string ToJson(const core::Plan& plan) {
     json["limits"][key] = *row.value;
   }
   json["best_effort_limits"] = plan.best_effort_limits;
-  json["allow_nested"] = plan.allow_nested;
+  json["allow_nested"] = plan.security.allow_nested;
   json["limit_mechanisms"] = nlohmann::ordered_json::object();
   const std::vector<core::LimitNote> notes = core::HostBackend().LimitNotes(plan);
   for (const LimitRow& row : LimitRows(plan.limits)) {
@@ -121,7 +121,7 @@ std::string ToText(const core::Plan& plan) {
       "terminal     {}\n",
       IsolationName(plan.isolation), NamespacesName(plan.namespaces), plan.network_denied ? "denied" : "by policy",
       base::Printable(plan.start_dir), base::Printable(plan.working_dir), plan.scratch_dir,
-      plan.keep_terminal ? "kept" : "none: a session of its own");
+      plan.security.allow_tty_write ? "kept" : "none: a session of its own");
   for (const PublishedPort& port : plan.published) {
     text += fmt::format("listens on   {}{}, for port {} inside\n", port.address.empty() ? "loopback:" : "",
                         port.address.empty() ? (port.host_port == 0 ? "any free port" : std::to_string(port.host_port))
@@ -129,7 +129,7 @@ std::string ToText(const core::Plan& plan) {
                         port.inside_port);
   }
   if (plan.accept_degraded_kernel) text += "weakened     an old kernel's gaps are accepted\n";
-  if (plan.allow_nested)
+  if (plan.security.allow_nested)
     text += "weakened     programs may make sandboxes inside; Landlock's file rules are left out\n";
   if (plan.best_effort_limits) text += "weakened     limits that cannot be held here are left out\n";
   if (plan.report_violations) text += "reports      what is refused\n";

@@ -53,12 +53,8 @@ struct Plan {
   // The path that programs connect to who call the host (LEASH_IPC): absolute, in a directory of leash's own, where no
   // file has it. Empty: the host has no commands.
   std::string call_socket;
-  // The command stays in the caller's session and keeps its controlling terminal.
-  bool keep_terminal = false;
-  // Programs may make sandboxes of their own: see SecurityConfig::allow_nested.
-  bool allow_nested = false;
-  // As configured. Its paths are in `rules`; a platform where devices, keychains or consent dialogs have names other
-  // than paths asks here.
+  // As configured. Its paths are in `rules` and `guarded`; here a platform asks for what is no path: the caller's
+  // terminal, sandboxes inside, and devices, keychains and consent dialogs that have names of other kinds.
   SecurityConfig security;
   std::string working_dir;
   std::string scratch_dir;

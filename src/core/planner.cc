@@ -29,7 +29,6 @@ class Planner {
     plan_.namespaces = config_.namespaces;
     plan_.network_denied = network_denied;
     plan_.identify_programs = config_.identify_programs;
-    plan_.keep_terminal = config_.security.allow_tty_write;
     plan_.security = config_.security;
     plan_.scratch_dir = host_.scratch_dir;
     plan_.accept_degraded_kernel = config_.accept_degraded_kernel;
@@ -441,7 +440,6 @@ class Planner {
   absl::Status PlanLimits() {
     plan_.limits = config_.limits;
     plan_.best_effort_limits = config_.best_effort_limits;
-    plan_.allow_nested = config_.security.allow_nested;
     const auto positive = [](std::string_view name, const std::optional<absl::Duration>& value) -> absl::Status {
       if (!value.has_value() || *value > absl::ZeroDuration()) return absl::OkStatus();
       return base::Error(ErrorCode::kInvalidArgument, fmt::format("the limit on {} must be more than zero", name));

@@ -260,8 +260,8 @@ TEST_F(PlannerTest, EachDeviceFlagOpensItsNodes) {
   EXPECT_EQ(In(config, "/dev/video0"), Access::kReadWrite);
   config.security = SecurityConfig::Strict().AllowTtyWrite(true);
   EXPECT_EQ(In(config, "/dev/tty"), Access::kReadWrite);
-  EXPECT_TRUE(Make(config).keep_terminal);
-  EXPECT_FALSE(Make({}).keep_terminal);
+  EXPECT_TRUE(Make(config).security.allow_tty_write);
+  EXPECT_FALSE(Make({}).security.allow_tty_write);
 }
 
 TEST_F(PlannerTest, AFlagWithoutEffectIsSaid) {

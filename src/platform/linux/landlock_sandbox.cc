@@ -226,7 +226,7 @@ class LandlockSandbox final : public core::PreparedSandbox {
     order.restrict_flags = plan_.report_violations ? features_.report_flags : features_.quiet_flags;
     order.filter = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
     for (const LimitValue& limit : limits) order.limits[order.limit_count++] = limit;
-    order.new_session = !plan_.keep_terminal || request.terminal != nullptr;
+    order.new_session = !plan_.security.allow_tty_write || request.terminal != nullptr;
     order.canary = canary_.empty() ? nullptr : canary_.c_str();
     order.signals_scoped = features_.scoped != 0;
     order.sockets_refused = !core::HasSockets(plan_);

@@ -70,7 +70,7 @@ class LinuxBackend final : public core::Backend {
                                                                  std::unique_ptr<core::Groundwork> groundwork,
                                                                  std::shared_ptr<core::ViolationSink> sink) override {
     LEASH_ASSIGN_OR_RETURN(std::shared_ptr<HeldLimits> limits, HeldLimits::Make(plan, id));
-    if (plan.allow_nested) LEASH_RETURN_IF_ERROR(CheckNesting(groundwork != nullptr));
+    if (plan.security.allow_nested) LEASH_RETURN_IF_ERROR(CheckNesting(groundwork != nullptr));
     ReportSources report = {sink, sink == nullptr ? nullptr : AuditWatch::Open(sink)};
     if (groundwork == nullptr) {
       return PrepareLandlockSandbox(plan, id, canary, std::move(limits), std::move(report), "switched off");
@@ -85,12 +85,12 @@ class LinuxBackend final : public core::Backend {
     }
     // What is wrong with the plan is wrong without namespaces too.
     if (!refused) return reason;
-    if (plan.namespaces == Namespaces::kRequire || plan.allow_nested) {
-      return base::Error(
-          ErrorCode::kNotEnforced,
-          fmt::format("{}, and {}; see: leash doctor",
-                      plan.allow_nested ? "sandboxes inside a sandbox need namespaces" : "namespaces were required",
-                      std::string(reason.message())));
+    if (plan.namespaces == Namespaces::kRequire || plan.security.allow_nested) {
+      return base::Error(ErrorCode::kNotEnforced,
+                         fmt::format("{}, and {}; see: leash doctor",
+                                     plan.security.allow_nested ? "sandboxes inside a sandbox need namespaces"
+                                                                : "namespaces were required",
+                                     std::string(reason.message())));
     }
     base::Log(base::LogLevel::kInfo, "no namespaces: {}", std::string(reason.message()));
     return PrepareLandlockSandbox(plan, id, canary, std::move(limits), std::move(report),
@@ -126,8 +126,8 @@ class LinuxBackend final : public core::Backend {
     const bool unsupervised = plan.namespaces != Namespaces::kOff || !supervised;
     for (const SyscallGroup& group : SyscallTable()) {
       const bool with = supervised && AppliesTo(group.scope, {.network_denied = denied, .supervised = true});
-      const bool without =
-          unsupervised && AppliesTo(group.scope, {.network_denied = denied, .nested_allowed = plan.allow_nested});
+      const bool without = unsupervised && AppliesTo(group.scope, {.network_denied = denied,
+                                                                   .nested_allowed = plan.security.allow_nested});
       if (!with && !without) continue;
       std::string why(group.why);
       if (supervised && unsupervised && with != without) {

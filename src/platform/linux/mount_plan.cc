@@ -64,7 +64,7 @@ struct Standing {
 class Planner {
  public:
   Planner(const core::Plan& plan, const LandlockFeatures& features, const base::FileSystem& files)
-      : features_(features), files_(files), allow_nested_(plan.allow_nested) {
+      : features_(features), files_(files), allow_nested_(plan.security.allow_nested) {
     for (const PathRule& rule : plan.rules) nodes_.push_back({rule.path, &rule, nullptr});
     for (const auto& [path, target] : plan.links) nodes_.push_back({path, nullptr, &target});
     for (const std::string& path : plan.guarded) nodes_.push_back({path, nullptr, nullptr, true});

@@ -206,7 +206,7 @@ class NamespaceSandbox final : public core::PreparedSandbox {
 
 SyscallProfile ProfileOf(const core::Plan& plan, bool reported) {
   return {.network_denied = !core::HasSockets(plan),
-          .nested_allowed = plan.allow_nested,
+          .nested_allowed = plan.security.allow_nested,
           .reported = reported,
           .host_calls = !plan.call_socket.empty()};
 }
@@ -295,7 +295,7 @@ void FillSetUp(const core::Plan& plan, const LandlockFeatures& features, const M
   order.root_rights = mounts.root_rights;
   order.restrict_flags = plan.report_violations ? features.report_flags : features.quiet_flags;
   order.sockets_refused = !core::HasSockets(plan);
-  order.keep_session = plan.keep_terminal;
+  order.keep_session = plan.security.allow_tty_write;
   order.supervised = supervised;
   if (mounts.own_root) {
     order.root_options =
@@ -382,7 +382,7 @@ absl::StatusOr<std::unique_ptr<core::PreparedSandbox>> PrepareNamespaceSandbox(c
   LandlockFeatures features = DetectLandlock();
   LEASH_RETURN_IF_ERROR(CheckLandlock(features, plan.accept_degraded_kernel));
   // A process that Landlock confines in any right on files may not mount.
-  if (plan.allow_nested) features.fs = 0;
+  if (plan.security.allow_nested) features.fs = 0;
   const base::UnansweredQuestions unanswered;
   MountPlan mounts = PlanMounts(plan, features, base::HostFileSystem());
   LEASH_RETURN_IF_ERROR(unanswered.status());

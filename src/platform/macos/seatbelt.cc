@@ -170,7 +170,7 @@ class Generator {
     profile_.Allow({Operation::kFileRead, Operation::kFileWrite, Operation::kFileIoctl},
                    {Filter::All({Filter::Regex("^/dev/ttys[0-9]+$"), Filter::Extension("com.apple.sandbox.pty")})},
                    "terminals of its own");
-    if (!plan_.keep_terminal) return;
+    if (!plan_.security.allow_tty_write) return;
     profile_.Allow({Operation::kFileIoctl}, {Filter::Regex("^/dev/ttys[0-9]+$")}, "allow_tty_write");
   }
 
